@@ -1,0 +1,28 @@
+//! The words of cepmon that every crate may use: label sets, series, samples, matchers, batches, log entries, the clock.
+//!
+//! Nothing here does IO, knows a file format or holds state.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+#![deny(missing_docs)]
+
+mod label;
+mod series;
+mod series_text;
+mod sample;
+mod matcher;
+mod batch;
+mod log;
+mod failure;
+mod clock;
+
+pub use batch::{Exemplar, Family, SampleBatch, Span};
+pub use clock::{Clock, Sleep};
+pub use failure::FailureKind;
+pub use label::{LabelSet, LabelSetBuilder, is_label_name, is_metric_name};
+pub use log::{LogBatch, LogField, Severity};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use sample::{STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
+pub use series::{MetricKind, MetricMetadata, SeriesId};
+pub use series_text::{SeriesTextError, parse_series_text};
+
+/// The label that holds the metric's name.
+pub const METRIC_NAME: &str = "__name__";

@@ -1,0 +1,26 @@
+//! Samples and the stale mark.
+
+/// Unix time in milliseconds.
+pub type TimestampMs = i64;
+
+/// One value of a series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sample {
+    /// When it was so, Unix milliseconds.
+    pub timestamp: TimestampMs,
+    /// The value; a stale mark says that the series ended here.
+    pub value: f64,
+}
+
+/// The bits of the stale mark: a signalling NaN that no computation gives (Prometheus 2.0, `value.StaleNaN`).
+pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
+
+/// The stale mark as a value.
+pub fn stale_nan() -> f64 {
+    f64::from_bits(STALE_NAN_BITS)
+}
+
+/// Whether a value is the stale mark (an ordinary NaN is not).
+pub fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE_NAN_BITS
+}
