@@ -1,69 +1,57 @@
-//! Durations as Prometheus, Alertmanager and PromQL spell them: `1h30m`, `15s`, `250ms`. It does not know Go's `1.5h`.
+//! Durations as Prometheus writes them: `1h30m`, `15s`, `100ms`.
 
-/// A text that is not a duration.
+use std::fmt;
+use std::time::Duration;
+
+/// A text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot read the duration \"{text}\": {problem}")]
+#[error("cannot read the duration \"{text}\": wanted numbers with units from large to small, as in 1h30m, 15s or 100ms")]
 pub struct DurationError {
     text: String,
-    problem: &'static str,
 }
 
-/// Units in the order in which they may follow each other. A day is 24 h, a year 365 d, as in Prometheus.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * 24 * 3_600_000),
-    ("w", 7 * 24 * 3_600_000),
-    ("d", 24 * 3_600_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+/// Units from large to small; Prometheus's year has 365 days.
+const UNITS: [(&str, u64); 7] =
+    [("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-/// Milliseconds of a duration such as `1h30m` or `0`: each unit once, larger ones first (`model.ParseDuration` of
-/// prometheus/common).
-pub fn parse_duration(text: &str) -> Result<i64, DurationError> {
-    let error = |problem| DurationError { text: text.to_owned(), problem };
+/// Reads a duration in Prometheus's notation (2.48, `model.ParseDuration`): each unit at most once, from large to small; `0` alone
+/// is zero.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let error = || DurationError { text: text.to_owned() };
     if text == "0" {
-        return Ok(0);
+        return Ok(Duration::ZERO);
     }
-    let mut rest = text;
-    let mut units = UNITS.iter();
-    let mut total = 0_i64;
-    if rest.is_empty() {
-        return Err(error("it is empty; write for example 30s or 1h30m"));
-    }
+    let (mut rest, mut total_ms, mut next_unit) = (text, 0u64, 0);
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(|| error("a unit is missing; write for example 30s"))?;
-        let letters = rest[digits..].find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len() - digits);
-        let unit = &rest[digits..digits + letters];
-        let number: i64 = rest[..digits].parse().map_err(|_| error("want a number and a unit of y, w, d, h, m, s, ms"))?;
-        let Some((_, factor)) = units.find(|(name, _)| *name == unit) else {
-            return Err(error("want units of y, w, d, h, m, s, ms, each once and larger ones first"));
-        };
-        total = number.checked_mul(*factor).and_then(|part| total.checked_add(part)).ok_or_else(|| error("it is too long"))?;
-        rest = &rest[digits + letters..];
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, tail) = rest.split_at(digits);
+        let unit_len = tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len());
+        let (unit, tail) = tail.split_at(unit_len);
+        let position = UNITS.iter().position(|(name, _)| *name == unit).filter(|position| *position >= next_unit).ok_or_else(error)?;
+        let number: u64 = number.parse().map_err(|_| error())?;
+        total_ms = number.checked_mul(UNITS[position].1).and_then(|ms| total_ms.checked_add(ms)).ok_or_else(error)?;
+        next_unit = position + 1;
+        rest = tail;
     }
-    // Go's time.Duration counts nanoseconds in an i64; Prometheus refuses what does not fit.
-    if total > i64::MAX / 1_000_000 { Err(error("it is too long")) } else { Ok(total) }
+    // Prometheus counts nanoseconds in 63 bits.
+    let is_in_range = !text.is_empty() && total_ms <= i64::MAX as u64 / 1_000_000;
+    if is_in_range { Ok(Duration::from_millis(total_ms)) } else { Err(error()) }
 }
 
-/// The shortest exact spelling, as Prometheus prints it: weeks and years only where nothing is left over.
-pub fn format_duration(milliseconds: i64) -> String {
-    if milliseconds == 0 {
-        return "0s".to_owned();
-    }
-    let mut rest = milliseconds.unsigned_abs();
-    let mut text = String::from(if milliseconds < 0 { "-" } else { "" });
-    for (unit, factor) in UNITS {
-        let factor = factor.unsigned_abs();
-        let must_divide = matches!(unit, "y" | "w");
-        if rest < factor || (must_divide && !rest.is_multiple_of(factor)) {
-            continue;
+/// Prints a duration as Prometheus does: `90s` is `1m30s`, `7d` is `1w`, zero is `0s`; below a millisecond is cut off.
+pub fn format_duration(duration: Duration) -> impl fmt::Display {
+    let total_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    let mut rest = total_ms;
+    for (unit, ms) in UNITS {
+        // Years, weeks and days are printed only when nothing smaller is left over.
+        let is_exact_only = matches!(unit, "y" | "w" | "d");
+        if rest >= ms && (!is_exact_only || rest % ms == 0) {
+            text.push_str(&format!("{}{unit}", rest / ms));
+            rest %= ms;
         }
-        text.push_str(&format!("{}{unit}", rest / factor));
-        rest %= factor;
     }
-    text
+    if text.is_empty() { "0s".to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -72,23 +60,26 @@ mod tests {
 
     #[test]
     fn durations_read_and_print_as_in_prometheus() {
-        let f = |text: &str, milliseconds: i64, printed: &str| {
-            assert_eq!(parse_duration(text), Ok(milliseconds));
-            assert_eq!(format_duration(milliseconds), printed);
+        let f = |text: &str, ms: u64, printed: &str| {
+            let duration = parse_duration(text).unwrap();
+            assert_eq!((duration, format_duration(duration).to_string().as_str()), (Duration::from_millis(ms), printed), "{text}");
         };
         f("0", 0, "0s");
+        f("0s", 0, "0s");
         f("324ms", 324, "324ms");
-        f("5m", 300_000, "5m");
+        f("15s", 15_000, "15s");
+        f("90s", 90_000, "1m30s");
         f("1h30m", 5_400_000, "1h30m");
-        f("3d", 259_200_000, "3d");
-        f("7d", 604_800_000, "1w");
-        f("1w1d", 691_200_000, "8d");
+        f("4d", 345_600_000, "4d");
+        f("4d1h", 349_200_000, "97h");
+        f("14d", 1_209_600_000, "2w");
         f("1y", 31_536_000_000, "1y");
+        f("3w2d1h", 1_990_800_000, "553h");
     }
 
     #[test]
-    fn what_is_not_a_duration_is_refused() {
-        for text in ["", "1", "1x", "1m1h", "1m1m", "-5m", "1.5h", "m", "5 m", "999999999y"] {
+    fn what_prometheus_refuses_is_refused() {
+        for text in ["", "1", "-1s", "1.5h", "1m1h", "1s1s", "d", "1h 30m", "99999999999y"] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -14,11 +14,9 @@ mod log;
 mod failure;
 mod duration;
 mod clock;
-mod duration;
 
 pub use batch::{Exemplar, Family, SampleBatch, Span};
 pub use clock::{Clock, Sleep};
-pub use duration::{DurationError, format_duration, parse_duration};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use failure::FailureKind;
 pub use label::{LabelSet, LabelSetBuilder, is_label_name, is_metric_name};
