@@ -1,0 +1,22 @@
+//! Data on disk: samples, log entries and typed tables, from the write-ahead log over the head in memory to Parquet blocks.
+//!
+//! [`Storage`] takes data in and keeps it, [`Snapshot`] reads it, [`TableDef`] describes a typed table. This crate knows Parquet
+//! and Arrow; it knows no query language, no plugin and no network.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+#![deny(missing_docs)]
+
+mod storage;
+mod options;
+mod scan;
+mod table;
+mod block;
+mod dir;
+mod error;
+
+pub use block::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, label_map_type, log_schema};
+pub use dir::fault::{FAULT_POINTS, FaultAction, Faults};
+pub use error::Error;
+pub use options::{FsyncPolicy, Retention, StorageOptions};
+pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
+pub use storage::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SeriesRef, Snapshot, Storage, StorageStats};
+pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, NOTIFICATIONS, PROBES, SCRAPES, TABLES, TableDef};

@@ -1,0 +1,6 @@
+//! Reading over head and blocks together, with pushdown of matchers and time, for every query engine. It does not evaluate
+//! expressions.
+
+mod request;
+
+pub use request::{LogScan, SampleScan, SeriesInfo, SeriesSamples};

@@ -1,0 +1,8 @@
+//! Typed append-only tables for every fact that is neither a sample nor a log line, and a small durable key-value store. They know
+//! their columns, nothing of what the rows mean.
+
+mod def;
+mod catalog;
+
+pub use catalog::{ALERTS, AUDIT, NOTIFICATIONS, PROBES, SCRAPES, TABLES};
+pub use def::{Cell, Column, ColumnKind, TableDef};
