@@ -1,0 +1,64 @@
+//! The page at `/`: plain HTML, CSS and JavaScript, embedded in the binary, without a build step and without anything from
+//! elsewhere. This file only lists the assets; the page gets its data from `/api/v1/cepmon/state` and `/api/v1/sql`.
+
+/// A file of the page.
+#[derive(Debug)]
+pub struct Asset {
+    /// Where it is served.
+    pub path: &'static str,
+    /// The value of `Content-Type`.
+    pub content_type: &'static str,
+    /// What is in it.
+    pub text: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// All files of the page.
+pub const ASSETS: [Asset; 9] = [
+    Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
+    Asset { path: "/ui/style.css", content_type: CSS, text: include_str!("style.css") },
+    Asset { path: "/ui/icon.svg", content_type: "image/svg+xml", text: include_str!("icon.svg") },
+    Asset { path: "/ui/app.js", content_type: SCRIPT, text: include_str!("app.js") },
+    Asset { path: "/ui/dom.js", content_type: SCRIPT, text: include_str!("dom.js") },
+    Asset { path: "/ui/words.js", content_type: SCRIPT, text: include_str!("words.js") },
+    Asset { path: "/ui/targets.js", content_type: SCRIPT, text: include_str!("targets.js") },
+    Asset { path: "/ui/plugins.js", content_type: SCRIPT, text: include_str!("plugins.js") },
+    Asset { path: "/ui/sql.js", content_type: SCRIPT, text: include_str!("sql.js") },
+];
+
+/// What the browser may do on the page's behalf: load these files and talk to this server; no inline script, no frame around it,
+/// no form to elsewhere. A metric name or label that slipped past the escaping could still do nothing.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+    form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_loads_only_files_that_are_served_here() {
+        for asset in &ASSETS {
+            for attribute in ["src=\"", "href=\"", " from \"", "url("] {
+                for reference in asset.text.split(attribute).skip(1) {
+                    let reference = reference.split(['"', ')']).next().unwrap();
+                    let path = reference.strip_prefix("./").map_or_else(|| reference.to_owned(), |name| format!("/ui/{name}"));
+                    let is_asset = ASSETS.iter().any(|other| other.path == path);
+                    assert!(is_asset || path.starts_with('#') || path.starts_with("/metrics") || path.starts_with("/api/"), "{}: {reference}", asset.path);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_script_makes_markup_of_text_and_no_markup_holds_script() {
+        for asset in &ASSETS {
+            for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", " style=\"", " onclick=", "javascript:"] {
+                assert!(!asset.text.contains(forbidden), "{} holds {forbidden}", asset.path);
+            }
+        }
+        assert_eq!(ASSETS[0].text.matches("<script").count(), ASSETS[0].text.matches("<script type=\"module\" src=\"/ui/").count());
+    }
+}
