@@ -1,1 +1,7 @@
-fn main() {}
+//! The program. Everything is in the library, so that tests can run it in-process.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cepmon::cli::run()
+}

@@ -1,0 +1,9 @@
+//! Log collection: files by glob → lines → a log-parser plugin → storage. It follows files over rotation and truncation and
+//! remembers how far each was read; a line is forgotten only once it is stored.
+
+mod glob;
+mod tail;
+mod parse;
+mod follow;
+
+pub use follow::LogAgent;

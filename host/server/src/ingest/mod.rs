@@ -1,0 +1,8 @@
+//! From a plugin's batch to storage: which series each sample is, what the host adds, which series ended. It calls no plugin and
+//! knows no schedule.
+
+mod namespace;
+mod series_cache;
+mod target_series;
+
+pub use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

@@ -1,0 +1,95 @@
+//! From configuration files to everything that a start or a reload needs, checked against the plugins that are there. It changes
+//! nothing: what it returns is applied as a whole or not at all.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cepmon_alert::Evaluate;
+use cepmon_plugin::{PluginHost, PluginKind};
+
+use crate::alerting::{AlertingConfig, load_alerting};
+use crate::config::{Config, ConfigErrors, suggestion};
+
+/// A configuration that can be applied.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The main file.
+    pub config: Config,
+    /// Settings per job, as its plugin takes them.
+    pub job_settings: Vec<Arc<str>>,
+    /// Settings per log source, as its parser takes them.
+    pub log_settings: Vec<Arc<str>>,
+    /// Rules, routes and receivers.
+    pub alerting: AlertingConfig,
+}
+
+/// Reads and checks all files; every mistake of every file is reported.
+pub fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn Evaluate) -> Result<Prepared, ConfigErrors> {
+    let document = crate::config::load(path)?;
+    let mut problems = Vec::new();
+    let config = &document.file;
+    let mut job_settings = Vec::new();
+    for (index, job) in config.jobs.iter().enumerate() {
+        let wanted = Wanted { path: format!("scrape_configs[{index}]"), plugin: &job.plugin, kinds: &[PluginKind::Exporter, PluginKind::Probe] };
+        let mut settings = job.settings.clone();
+        if job.plugin == crate::config::CLASSIC_PLUGIN {
+            settings["honor_timestamps"] = job.honor_timestamps.into();
+        }
+        job_settings.push(wanted.check(plugins, &settings, &mut problems));
+    }
+    let mut log_settings = Vec::new();
+    for (index, source) in config.log_sources.iter().enumerate() {
+        let path = format!("logs.sources[{index}]");
+        log_settings.push(match &source.plugin {
+            Some(plugin) => Wanted { path, plugin, kinds: &[PluginKind::LogParser] }.check(plugins, &source.settings, &mut problems),
+            None => Arc::from("{}"),
+        });
+    }
+    let alerting = load_alerting(config, evaluate);
+    match (alerting, problems.is_empty()) {
+        (Ok(alerting), true) => Ok(Prepared { config: document.file, job_settings, log_settings, alerting }),
+        (alerting, _) => {
+            let mut errors = Vec::new();
+            if !problems.is_empty() {
+                errors.push(document.problems(problems));
+            }
+            errors.extend(alerting.err().into_iter().flat_map(|errors| errors.0));
+            Err(ConfigErrors(errors))
+        }
+    }
+}
+
+/// A plugin that a part of the configuration names.
+struct Wanted<'a> {
+    path: String,
+    plugin: &'a str,
+    kinds: &'a [PluginKind],
+}
+
+impl Wanted<'_> {
+    /// The settings with the plugin's defaults filled in. A plugin that is there but refused (not granted, broken) is no mistake of
+    /// the configuration: its scrapes fail and say why.
+    fn check(&self, plugins: &PluginHost, settings: &serde_json::Value, problems: &mut Vec<(String, String)>) -> Arc<str> {
+        let known = plugins.plugins();
+        let Some(status) = known.iter().find(|status| status.name == self.plugin) else {
+            let way_out = match suggestion(self.plugin, known.iter().map(|status| status.name.as_str())) {
+                Some(name) => format!("did you mean \"{name}\"?"),
+                None => "install it: cepmon plugin install FILE".to_owned(),
+            };
+            problems.push((format!("{}.plugin", self.path), format!("no plugin is called \"{}\"; {way_out}", self.plugin)));
+            return Arc::from("{}");
+        };
+        if let Some(kind) = status.kind.filter(|kind| !self.kinds.contains(kind)) {
+            let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.as_str()).collect();
+            let message = format!("the plugin \"{}\" is of the kind {}; wanted here: {}", self.plugin, kind.as_str(), kinds.join(" or "));
+            problems.push((format!("{}.plugin", self.path), message));
+        }
+        match plugins.check_settings(self.plugin, settings) {
+            Ok(settings) => Arc::from(settings),
+            Err(error) => {
+                problems.push((format!("{}.settings.{}", self.path, error.key()), error.to_string()));
+                Arc::from("{}")
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! When each target is asked: one task per target, offsets spread over the interval so that targets do not all answer at once.
+//! It decides when, calls the plugin, and hands the answer to `ingest`; what the answer means is decided there.
+
+mod pool;
+mod scrape_loop;
+mod target_status;
+
+pub use pool::{ApplyReport, ScrapePool};
+pub use target_status::{TargetHealth, TargetStatus};

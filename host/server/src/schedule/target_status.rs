@@ -1,0 +1,62 @@
+//! What the last scrape of a target said, for the page, the API and `/metrics`.
+
+use std::time::Duration;
+
+use cepmon_model::{LabelSet, TimestampMs};
+
+/// Whether a target answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetHealth {
+    /// Not asked yet.
+    Unknown,
+    /// The last scrape succeeded.
+    Up,
+    /// The last scrape failed.
+    Down,
+}
+
+impl TargetHealth {
+    /// The word of Prometheus's targets API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// A target and its last scrape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TargetStatus {
+    /// The job.
+    pub job: String,
+    /// The label `instance`.
+    pub instance: String,
+    /// What the plugin is asked about; empty = the host itself.
+    pub address: String,
+    /// The plugin that is called.
+    pub plugin: String,
+    /// Labels of the target.
+    pub labels: LabelSet,
+    /// Time between two scrapes.
+    pub interval: Duration,
+    /// Time a scrape may take.
+    pub timeout: Duration,
+    /// Whether it answers.
+    pub health: TargetHealth,
+    /// Why it does not.
+    pub last_error: Option<String>,
+    /// When the last scrape started.
+    pub last_scrape: Option<TimestampMs>,
+    /// How long it took.
+    pub last_duration: Duration,
+    /// Samples it gave.
+    pub samples: usize,
+    /// Scrapes since the target is known.
+    pub scrapes_total: u64,
+    /// Scrapes that failed.
+    pub failed_scrapes_total: u64,
+    /// Scrapes that were left out because the one before took too long.
+    pub missed_scrapes_total: u64,
+}

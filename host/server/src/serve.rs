@@ -1,0 +1,356 @@
+//! `cepmon serve`: opens everything in order, runs it until a signal, closes it in reverse. Each part's work is its own; here is
+//! only who knows whom, and what a reload touches.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cepmon_alert::Evaluate;
+use cepmon_model::Clock;
+use cepmon_plugin::{PluginHost, PluginStatus};
+use cepmon_sql::{SqlEngine, SqlOptions};
+use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use crate::agent::LogAgent;
+use crate::alerting::{Alerting, PromqlEvaluate, StorageRecord};
+use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
+use crate::clock::SystemClock;
+use crate::config::{self, ConfigErrors, StorageConfig};
+use crate::host_name::host_name;
+use crate::live_table::{PluginsTable, TargetsTable};
+use crate::prepare::{Prepared, prepare};
+use crate::schedule::ScrapePool;
+use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
+
+/// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
+const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
+/// Memory of all SQL statements together, and the time of one.
+const SQL_MEMORY_BYTES: usize = 128 << 20;
+const SQL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the server did not start or ended badly.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    /// The configuration is at fault; nothing was started.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// Listening beyond loopback needs a decision.
+    #[error("cannot listen on {0}: there is no authentication yet, so everybody who reaches that address could read everything; \
+             listen on 127.0.0.1, or set web.insecure: true")]
+    Exposed(SocketAddr),
+    /// The address is no address.
+    #[error("cannot read the address \"{0}\"; wanted IP:PORT, as in 127.0.0.1:9090")]
+    Address(String),
+    /// The port is taken, or may not be used.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Storage(#[from] cepmon_storage::Error),
+    /// The plugin host cannot start.
+    #[error(transparent)]
+    Plugins(#[from] cepmon_plugin::Error),
+    /// SQL cannot start.
+    #[error(transparent)]
+    Sql(#[from] cepmon_sql::Error),
+    /// The operating system refused something basic.
+    #[error("cannot run the server")]
+    System(#[from] std::io::Error),
+}
+
+impl ServeError {
+    /// Whether the command line or the configuration is at fault.
+    fn is_usage(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::Exposed(_) | Self::Address(_))
+    }
+}
+
+/// Runs the server until SIGTERM or SIGINT.
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    start_logging(args.log_format);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&args)).map_err(|error| if error.is_usage() { Failure::usage(error) } else { Failure::from(error) })
+}
+
+/// Structured lines to standard error; `RUST_LOG` chooses what is shown, from `info` on by default.
+fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).init(),
+    }
+}
+
+async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
+    let started = Instant::now();
+    let document = config::load(args.config.as_deref())?;
+    let config = &document.file;
+    let address = listen_address(args, config.web.listen)?;
+    if !address.ip().is_loopback() && !config.web.is_insecure {
+        return Err(ServeError::Exposed(address));
+    }
+    let stats = Arc::new(ServerStats::default());
+    let app = Arc::new(App::new(Arc::clone(&stats)));
+    let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+    let address = listener.local_addr()?;
+    let router = web::router(Arc::clone(&app), HostPolicy::new(config.web.hosts.clone()));
+    let (stop, stopped) = watch::channel(false);
+    let web = tokio::spawn(web::serve(listener, router, wait_for(stopped.clone())));
+
+    let server = Arc::new(tokio::task::block_in_place(|| Server::open(args, &config.storage, config.plugins_dir.clone(), stats, address))?);
+    let prepared = tokio::task::block_in_place(|| server.prepare())?;
+    server.apply(prepared).await;
+    app.start(Running {
+        storage: Arc::clone(&server.storage),
+        plugins: Arc::clone(&server.plugins),
+        sql: Arc::clone(&server.sql),
+        control: Arc::clone(&server) as Arc<dyn Control>,
+    });
+    tracing::info!(%address, seconds = started.elapsed().as_secs_f64(), "ready");
+
+    let maintenance = tokio::spawn(Arc::clone(&server).maintain(stopped.clone()));
+    let alerting = tokio::spawn(Arc::clone(&server.alerting).run(wait_for(stopped)));
+    Arc::clone(&server).obey_signals().await?;
+
+    tracing::info!("stopping");
+    server.pool.stop().await;
+    server.agent.stop().await;
+    stop.send_replace(true);
+    for task in [alerting, maintenance] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a task ended badly");
+        }
+    }
+    match web.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the web server ended badly"),
+        Err(error) => tracing::error!(%error, "the web server ended badly"),
+    }
+    // What is in memory is in the log as well; the next start reads it again.
+    tokio::task::block_in_place(|| server.storage.maintain(server.clock.now()))?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+struct Server {
+    config_path: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
+    stats: Arc<ServerStats>,
+    storage: Arc<Storage>,
+    plugins: Arc<PluginHost>,
+    sql: Arc<SqlEngine>,
+    evaluate: Arc<dyn Evaluate>,
+    pool: Arc<ScrapePool>,
+    agent: LogAgent,
+    alerting: Arc<Alerting>,
+    /// One reload at a time.
+    reloading: tokio::sync::Mutex<()>,
+    /// The data directory and the ports are fixed at start; a changed value is reported, not applied.
+    storage_config: Mutex<StorageConfig>,
+}
+
+impl Server {
+    fn open(
+        args: &ServeArgs,
+        storage_config: &StorageConfig,
+        plugins_dir: Option<PathBuf>,
+        stats: Arc<ServerStats>,
+        address: SocketAddr,
+    ) -> Result<Self, ServeError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (storage, report) = Storage::open(storage_options(args, storage_config))?;
+        log_replay(&report);
+        let storage = Arc::new(storage);
+        let host_name = host_name();
+        let plugins_dir = args.plugins_dir.clone().or(plugins_dir).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
+        let plugins = Arc::new(PluginHost::open(cepmon_plugin::Options {
+            plugins_dir,
+            bundled_dir: args.bundled_plugins_dir(),
+            cache_dir: args.cache_dir(),
+            host_name: host_name.clone(),
+            external_labels: Vec::new(),
+            limits: cepmon_plugin::Limits::default(),
+        })?);
+        plugins.plugins().iter().for_each(log_plugin);
+        let pool = Arc::new(ScrapePool::new(
+            Arc::clone(&clock),
+            Arc::clone(&storage),
+            Arc::clone(&plugins),
+            Arc::clone(&stats),
+            host_name,
+        ));
+        let sql_options = SqlOptions { memory_bytes: SQL_MEMORY_BYTES, timeout: SQL_TIMEOUT, spill_dir: args.data_dir.join("spill") };
+        let sql = SqlEngine::new(
+            Arc::clone(&storage),
+            vec![Arc::new(PluginsTable::new(Arc::clone(&plugins))), Arc::new(TargetsTable::new(Arc::clone(&pool)))],
+            sql_options,
+        )?;
+        let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage)));
+        let record = Arc::new(StorageRecord::new(Arc::clone(&storage), Arc::clone(&stats)));
+        let alerting = Alerting::new(Arc::clone(&evaluate), record, Arc::clone(&clock), format!("http://{address}"));
+        Ok(Self {
+            config_path: args.config.clone(),
+            agent: LogAgent::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats)),
+            clock,
+            stats,
+            storage,
+            plugins,
+            sql: Arc::new(sql),
+            evaluate,
+            pool,
+            alerting: Arc::new(alerting),
+            reloading: tokio::sync::Mutex::default(),
+            storage_config: Mutex::new(storage_config.clone()),
+        })
+    }
+
+    fn prepare(&self) -> Result<Prepared, ConfigErrors> {
+        prepare(self.config_path.as_deref(), &self.plugins, &*self.evaluate)
+    }
+
+    async fn apply(&self, prepared: Prepared) {
+        let Prepared { config, job_settings, log_settings, alerting } = prepared;
+        let report = self.pool.apply(&config.jobs, &job_settings);
+        self.agent.apply(&config.log_sources, &log_settings).await;
+        tokio::task::block_in_place(|| self.alerting.apply(alerting));
+        let is_changed = *self.storage_config.lock().unwrap_or_else(PoisonError::into_inner) != config.storage;
+        if is_changed {
+            tracing::warn!("the section \"storage\" has changed; it takes effect at the next start");
+        }
+        self.stats.configured(self.clock.now());
+        tracing::info!(started = report.started, stopped = report.stopped, kept = report.kept, "configuration in force");
+    }
+
+    /// Everything or nothing: plugins first (a bad file never replaces a good one), then all configuration files.
+    async fn reload_all(&self, actor: &str) -> Result<(), ConfigErrors> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let prepared = tokio::task::block_in_place(|| {
+            self.plugins.reload();
+            self.prepare()
+        });
+        let outcome = match prepared {
+            Ok(prepared) => {
+                self.apply(prepared).await;
+                Ok(())
+            }
+            Err(errors) => {
+                self.stats.reload_refused();
+                tracing::error!("configuration refused; the one before stays in force\n{errors}");
+                Err(errors)
+            }
+        };
+        let detail = outcome.as_ref().map_or_else(ToString::to_string, |()| "applied".to_owned());
+        let text = |text: &str| Cell::Text(text.to_owned());
+        let row = vec![Cell::Time(self.clock.now()), text(actor), text("reload"), text("configuration"), text(&detail)];
+        if let Err(error) = tokio::task::block_in_place(|| self.storage.append_rows(&AUDIT, &[row])) {
+            tracing::error!(%error, "cannot record the reload");
+        }
+        outcome
+    }
+
+    /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
+    async fn obey_signals(self: Arc<Self>) -> Result<(), ServeError> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => if self.reload_all("SIGHUP").await.is_err() {
+                    // Already logged; the configuration before stays in force.
+                },
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+            }
+        }
+    }
+
+    /// Housekeeping of storage until the server stops.
+    async fn maintain(self: Arc<Self>, stopped: watch::Receiver<bool>) {
+        let mut stop = Box::pin(wait_for(stopped));
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                () = self.clock.sleep_until(self.clock.now() + MAINTENANCE_INTERVAL_MS) => {}
+            }
+            let (storage, now) = (Arc::clone(&self.storage), self.clock.now());
+            match tokio::task::spawn_blocking(move || storage.maintain(now)).await {
+                Ok(Ok(report)) => {
+                    if let Some(flush) = report.flush {
+                        tracing::info!(samples = flush.samples, series = flush.series, bytes = flush.bytes, "flushed to Parquet");
+                    }
+                }
+                Ok(Err(error)) => tracing::error!(%error, "storage housekeeping failed; it is tried again"),
+                Err(error) => tracing::error!(%error, "storage housekeeping crashed; it is tried again"),
+            }
+        }
+    }
+}
+
+impl Control for Server {
+    fn targets(&self) -> Vec<TargetState> {
+        self.pool.targets().into_iter().map(TargetState::from).collect()
+    }
+
+    fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
+        Box::pin(async { Ok(self.reload_all("http").await?) })
+    }
+}
+
+fn listen_address(args: &ServeArgs, configured: SocketAddr) -> Result<SocketAddr, ServeError> {
+    match &args.listen {
+        None => Ok(configured),
+        Some(text) => text.parse().map_err(|_| ServeError::Address(text.clone())),
+    }
+}
+
+fn storage_options(args: &ServeArgs, config: &StorageConfig) -> StorageOptions {
+    let retention = |retention: &config::Retention| Retention {
+        max_age_ms: retention.time.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+        max_bytes: retention.bytes,
+    };
+    StorageOptions {
+        head_max_bytes: config.head_max_bytes,
+        fsync: if config.fsync_always { FsyncPolicy::Always } else { FsyncPolicy::EverySecond },
+        metrics_retention: retention(&config.metrics),
+        logs_retention: retention(&config.logs),
+        ..StorageOptions::new(&args.data_dir)
+    }
+}
+
+fn log_replay(report: &OpenReport) {
+    let seconds = report.elapsed.as_secs_f64();
+    tracing::info!(records = report.replayed_records, samples = report.replayed_samples, seconds, "log read again");
+    if report.torn_bytes > 0 {
+        tracing::warn!(bytes = report.torn_bytes, "cut an unfinished record off the log; it was never acknowledged");
+    }
+    for problem in &report.problems {
+        tracing::error!(%problem, "damaged log");
+    }
+}
+
+fn log_plugin(plugin: &PluginStatus) {
+    match &plugin.refusal {
+        None => tracing::info!(plugin = plugin.name, version = plugin.version, "plugin loaded"),
+        Some(refusal) => tracing::error!(plugin = plugin.name, %refusal, "plugin not loaded"),
+    }
+}
+
+async fn wait_for(mut stopped: watch::Receiver<bool>) {
+    // An error means that the sender is gone: then the process is ending as well.
+    stopped.wait_for(|stopped| *stopped).await.ok();
+}
