@@ -7,17 +7,19 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use cepmon_storage::Storage;
+use datafusion::common::DataFusionError;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::physical_plan::execute_stream;
 use futures::StreamExt;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::diagnosis::{Names, diagnose};
-use crate::session::{self, Session};
-use crate::{Error, LiveTable, guard};
+use crate::catalog::{Catalog, OnlyCatalog};
+use crate::diagnosis::diagnose;
+use crate::guard::Checked;
+use crate::{Error, LiveTable, guard, session};
 
 /// Limits of all statements of one engine together, but for the time.
 #[derive(Debug, Clone)]
@@ -79,7 +81,9 @@ const THREAD_STACK_BYTES: usize = 32 << 20;
 /// It has threads of its own: a statement that computes for seconds must not delay scrapes and HTTP on the caller's runtime.
 #[derive(Debug)]
 pub struct SqlEngine {
+    /// Taken when the engine is dropped.
     runtime: Option<Runtime>,
+    handle: Handle,
     work: Arc<Work>,
     timeout: Duration,
     memory_bytes: usize,
@@ -107,7 +111,8 @@ impl SqlEngine {
             .map_err(|source| Error::Start { spill_dir: options.spill_dir.clone(), source: Box::new(source) })?;
         let turns = Semaphore::new(MAX_CONCURRENT_STATEMENTS);
         let work = Arc::new(Work { storage, live: live.into(), environment, turns });
-        Ok(Self { runtime: Some(runtime), work, timeout: options.timeout, memory_bytes: options.memory_bytes })
+        let handle = runtime.handle().clone();
+        Ok(Self { runtime: Some(runtime), handle, work, timeout: options.timeout, memory_bytes: options.memory_bytes })
     }
 
     /// The answer to one read-only statement, collected. When the future is dropped, the statement is cancelled.
@@ -126,16 +131,53 @@ impl SqlEngine {
             };
             tokio::time::timeout(timeout, answer).await.unwrap_or(Err(Error::Timeout { limit: timeout }))
         };
-        let runtime = self.runtime.as_ref().expect("BUG: the runtime lives as long as the engine");
         // A set, because a dropped set aborts its task.
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(statement, runtime.handle());
-        match tokio::time::timeout(self.timeout + LATE, tasks.join_next()).await {
-            Ok(Some(Ok(result))) => result,
-            Ok(Some(Err(failure))) => Err(Error::Engine(Box::new(failure))),
-            Ok(None) => unreachable!("BUG: one task was spawned"),
-            // The statement computes without ever giving way; its task ends at its next step.
-            Err(_) => Err(Error::Timeout { limit: timeout }),
+        tasks.spawn_on(statement, &self.handle);
+        match tasks.join_next().await {
+            Some(Ok(result)) => result,
+            Some(Err(failure)) => Err(Error::Engine(Box::new(failure))),
+            None => Err(Error::Timeout { limit: timeout }),
         }
     }
+}
+
+/// A runtime cannot be waited for where futures run; statements that are still there are cancelled.
+impl Drop for SqlEngine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize) -> Result<QueryResult, Error> {
+    let Checked { statement, identifiers } = guard::check(sql)?;
+    let catalog = Catalog::new(work.storage.snapshot(), Arc::clone(&work.live), options.unseen_is_empty.then_some(identifiers));
+    let diagnose = |error: DataFusionError| diagnose(error, &catalog, memory_bytes);
+    let state = session::state(&work.environment, memory_bytes, Arc::new(OnlyCatalog(Arc::clone(&catalog))));
+    let plan = state.statement_to_plan(statement).await.map_err(diagnose)?;
+    guard::check_plan(&plan)?;
+    let plan = state.create_physical_plan(&plan).await.map_err(diagnose)?;
+    let schema = plan.schema();
+    let mut stream = execute_stream(plan, state.task_ctx()).map_err(diagnose)?;
+
+    // The collected answer counts like any operator: SELECT * of everything ends in an error, not in the out-of-memory killer.
+    let memory = MemoryConsumer::new("answer").register(&work.environment.memory_pool);
+    let mut rows_left = options.max_rows.unwrap_or(usize::MAX);
+    let (mut batches, mut truncated) = (Vec::new(), false);
+    while let Some(batch) = stream.next().await {
+        let mut batch = batch.map_err(diagnose)?;
+        if batch.num_rows() > rows_left {
+            batch = batch.slice(0, rows_left);
+            truncated = true;
+        }
+        rows_left -= batch.num_rows();
+        memory.try_grow(batch.get_array_memory_size()).map_err(diagnose)?;
+        batches.push(batch);
+        if truncated {
+            break;
+        }
+    }
+    Ok(QueryResult { schema, batches, truncated, warnings: catalog.take_warnings() })
 }

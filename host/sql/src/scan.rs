@@ -1,0 +1,105 @@
+//! The plan node that reads storage: batches made on a blocking thread, handed over through a short channel. What is read is a [`Source`].
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::{Result, internal_err};
+use datafusion::execution::TaskContext;
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream};
+
+use crate::Error;
+use crate::session::external;
+
+/// Batches of a source.
+pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>;
+
+/// Something that can be read once per statement.
+pub(crate) trait Source: Debug + Send + Sync {
+    /// The columns of its batches.
+    fn schema(&self) -> SchemaRef;
+
+    /// What it reads and what storage filters for it, for EXPLAIN.
+    fn describe(&self) -> String;
+
+    /// Starts reading; may block.
+    fn open(&self) -> Result<Batches, Error>;
+}
+
+/// Batches between the reading thread and the plan: enough for one to be made while one is used.
+const BATCHES_IN_FLIGHT: usize = 2;
+
+/// Reads a source in one partition.
+#[derive(Debug)]
+pub(crate) struct ScanExec {
+    source: Arc<dyn Source>,
+    limit: Option<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ScanExec {
+    /// A plan node over a source; it ends after `limit` rows.
+    pub(crate) fn plan(source: Arc<dyn Source>, limit: Option<usize>) -> Arc<dyn ExecutionPlan> {
+        let equivalences = EquivalenceProperties::new(source.schema());
+        let partitioning = Partitioning::UnknownPartitioning(1);
+        let properties = PlanProperties::new(equivalences, partitioning, EmissionType::Incremental, Boundedness::Bounded)
+            .with_scheduling_type(SchedulingType::Cooperative);
+        Arc::new(Self { source, limit, properties: Arc::new(properties) })
+    }
+}
+
+impl ExecutionPlan for ScanExec {
+    fn name(&self) -> &'static str {
+        "StorageScan"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn apply_expressions(&self, _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() { Ok(self) } else { internal_err!("a storage scan has no children") }
+    }
+
+    fn execute(&self, partition: usize, _: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 {
+            return internal_err!("a storage scan has one partition, got {partition}");
+        }
+        let mut stream = RecordBatchReceiverStreamBuilder::new(self.source.schema(), BATCHES_IN_FLIGHT);
+        let (source, sender, limit) = (Arc::clone(&self.source), stream.tx(), self.limit);
+        stream.spawn_blocking(move || {
+            let mut rows_left = limit.unwrap_or(usize::MAX);
+            for batch in source.open().map_err(external)? {
+                let batch = batch.map_err(external)?;
+                let batch = if batch.num_rows() > rows_left { batch.slice(0, rows_left) } else { batch };
+                rows_left -= batch.num_rows();
+                // Nobody listens any more: the statement has ended or was cancelled.
+                if sender.blocking_send(Ok(batch)).is_err() || rows_left == 0 {
+                    break;
+                }
+            }
+            Ok(())
+        });
+        Ok(stream.build())
+    }
+}
+
+impl DisplayAs for ScanExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StorageScan: {}", self.source.describe())?;
+        self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
+    }
+}
