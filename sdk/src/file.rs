@@ -1,5 +1,5 @@
-//! Read-only files, under the paths that `plugin.toml` asks for and the operator granted. The host follows no link out of a granted path: read
-//! the link with [`read_link`] and ask for where it points.
+//! Read-only files, under the paths that `plugin.toml` asks for and the operator granted. The host follows a link only to where the
+//! grant allows as well, so ask for both: `/proc/net/dev` is `/proc/self/net/dev` in truth.
 
 use crate::Error;
 

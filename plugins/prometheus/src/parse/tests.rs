@@ -1,0 +1,133 @@
+//! Bodies in, columns out as text; and the conformance inputs where their folder is at hand.
+
+use super::*;
+use cepmon_sdk::testing::exposition;
+
+fn text(body: &str) -> String {
+    exposition(&parse(body.as_bytes().to_vec(), Format::Text, Options::default()).unwrap())
+}
+
+fn refuse(body: &str, format: Format, want: &str) {
+    let error = parse(body.as_bytes().to_vec(), format, Options::default()).unwrap_err();
+    assert_eq!(error.to_string(), format!("cannot parse the body: {want}"), "{body:?}");
+}
+
+#[test]
+fn series_keep_the_bytes_of_the_body() {
+    let body = "# HELP http_requests_total Requests so far.\n# TYPE http_requests_total counter\n\
+                http_requests_total{code=\"200\", method=\"get\",} 1027 1395066363000\nhttp_requests_total {code=\"500\"}3\n\n\
+                # just words\nup_since 1.5e9\n";
+    expect_test::expect![[r#"
+        # HELP http_requests_total Requests so far.
+        # TYPE http_requests_total counter
+        http_requests_total{code="200", method="get",} 1027 1395066363000
+        http_requests_total {code="500"} 3
+        # TYPE up_since unknown
+        up_since 1500000000
+    "#]]
+    .assert_eq(&text(body));
+}
+
+#[test]
+fn histogram_samples_belong_to_their_family() {
+    let body = "# TYPE d histogram\nd_bucket{le=\"1\"} 2\nd_bucket{le=\"+Inf\"} 3\nd_sum 4.5\nd_count 3\nd_other 1\nd 7\n";
+    let columns = parse(body.into(), Format::Text, Options::default()).unwrap();
+    let runs: Vec<(&str, u32)> = columns.families.iter().map(|family| (family.kind.as_str(), family.samples)).collect();
+    assert_eq!(runs, [("histogram", 4), ("unknown", 1), ("unknown", 1)]);
+}
+
+#[test]
+fn help_is_unescaped_and_quoted_names_are_taken() {
+    expect_test::expect![[r#"
+        # HELP temp.outside in \ of
+        the "house"
+        # TYPE temp.outside gauge
+        {"temp.outside","räum"="flur"} NaN
+    "#]]
+    .assert_eq(&text(
+        "# HELP \"temp.outside\" in \\\\ of\\nthe \\\"house\\\"\n# TYPE \"temp.outside\" gauge\n{\"temp.outside\",\"räum\"=\"flur\"} NaN",
+    ));
+}
+
+#[test]
+fn openmetrics_has_units_exemplars_and_seconds() {
+    let body = "# TYPE job_seconds counter\n# UNIT job_seconds seconds\n# HELP job_seconds Time in jobs.\n\
+                job_seconds_total{q=\"a\"} 17.0 1520879607.789 # {trace_id=\"KOO5S4vxi0o\"} 0.67 1520879607.5\njob_seconds_total{q=\"b\"} 2\n# EOF\n";
+    let columns = parse(body.into(), Format::OpenMetrics, Options::default()).unwrap();
+    assert_eq!(columns.timestamps_ms, [1_520_879_607_789, i64::MIN]);
+    assert_eq!(columns.exemplars.len(), 1);
+    let exemplar = &columns.exemplars[0];
+    let labels = &columns.text[exemplar.labels.start as usize..][..exemplar.labels.len as usize];
+    assert_eq!(labels, b"{trace_id=\"KOO5S4vxi0o\"}");
+    assert_eq!((exemplar.sample, exemplar.value, exemplar.timestamp_ms), (0, 0.67, Some(1_520_879_607_500)));
+    assert_eq!(columns.families[0].samples, 2);
+    let without = parse(body.into(), Format::OpenMetrics, Options { honor_timestamps: false }).unwrap();
+    assert!(without.timestamps_ms.is_empty());
+}
+
+#[test]
+fn the_first_error_fails_the_body_and_names_its_line() {
+    refuse("a 1\nb{c=\"d\" 2\n", Format::Text, "line 2: expected label name while parsing: \"b{c=\\\"d\\\" 2\"");
+    refuse("a 1\n\nb x\n", Format::Text, "line 3: invalid syntax of a number while parsing: \"b x\"");
+    refuse("a\n", Format::Text, "line 1: expected value after metric while parsing: \"a\\n\"");
+    refuse("<html>\n", Format::Text, "line 1: expected a valid start token while parsing: \"<\"");
+    refuse("# TYPE a thing\n", Format::Text, "line 1: invalid metric type \"thing\" while parsing: \"# TYPE a t\"");
+    refuse("a 1\n", Format::OpenMetrics, "line 2: data does not end with # EOF while parsing: \"\"");
+    refuse("a 1\n# EOF\nb 1\n", Format::OpenMetrics, "line 3: unexpected data after # EOF while parsing: \"b\"");
+}
+
+#[test]
+fn hostile_bodies_are_refused_without_a_panic() {
+    for body in ["{", "{\"", "a{", "a{b", "a{b=", "a{b=\"", "a{b=\"\\", "a{b=\"c\\\"", "a{b=\"c\"", "# TYPE \"", "# TYPE \"a\\", "a{b=\"c\"}", "{}", "-", "a 1 2 3"] {
+        for format in [Format::Text, Format::OpenMetrics] {
+            assert!(parse(body.into(), format, Options::default()).is_err(), "{body:?} as {format:?}");
+        }
+    }
+}
+
+#[test]
+fn the_content_type_names_the_format() {
+    let f = |value: &str, want| assert_eq!(Format::of_content_type(value.as_bytes()), want, "{value}");
+    f("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics);
+    f("Application/OpenMetrics-Text", Format::OpenMetrics);
+    f("text/plain; version=0.0.4", Format::Text);
+    f("text/html", Format::Text);
+    f("", Format::Text);
+}
+
+/// Runs where `CEPMON_CONFORMANCE` names the folder of the conformance inputs, which are not part of this repository.
+#[test]
+fn conformance_inputs_are_taken_and_refused_as_prometheus_does() {
+    let Ok(folder) = std::env::var("CEPMON_CONFORMANCE") else {
+        return;
+    };
+    let cases = std::fs::read_to_string(format!("{folder}/prometheus/exposition.jsonl")).unwrap();
+    let mut differing = Vec::new();
+    for line in cases.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let body = match &case["input"] {
+            serde_json::Value::String(body) => body.clone().into_bytes(),
+            hex => from_hex(hex["bytes_hex"].as_str().unwrap()),
+        };
+        let format = if case["format"] == "openmetrics" { Format::OpenMetrics } else { Format::Text };
+        let source = case["src"].as_str().unwrap();
+        let is_valid = case["valid"].as_bool().unwrap();
+        // The parser of client libraries (`expfmt`) refuses more than a scrape does; a bare end mark is the end of its test and no refusal.
+        let is_stricter_than_a_scrape = !is_valid && source.contains("expfmt");
+        let is_end_mark = case["message"] == "EOF";
+        // Two inputs disagree about a unit that the metric's name does not end in; the scraper's own is followed.
+        let is_foreign_unit = source.contains("openmetrics_create") && case["input"].as_str().is_some_and(|body| body.contains("# UNIT some_measure "));
+        let result = parse(body, format, Options::default());
+        if is_stricter_than_a_scrape || is_end_mark || is_foreign_unit {
+            continue;
+        }
+        if result.is_ok() != is_valid {
+            differing.push(format!("{}: {} wanted {}: {:?}", case["src"], case["input"], case["message"], result.map(|_| ())));
+        }
+    }
+    assert!(differing.is_empty(), "{} differ:\n{}", differing.len(), differing.join("\n"));
+}
+
+fn from_hex(hex: &str) -> Vec<u8> {
+    (0..hex.len() / 2).map(|index| u8::from_str_radix(&hex[2 * index..2 * index + 2], 16).unwrap()).collect()
+}
