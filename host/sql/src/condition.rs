@@ -226,3 +226,6 @@ fn unix_nanoseconds(value: &ScalarValue) -> Option<i128> {
 fn is_utc(zone: &str) -> bool {
     matches!(zone, "+00:00" | "UTC" | "Z")
 }
+
+#[cfg(test)]
+mod tests;

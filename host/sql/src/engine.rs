@@ -181,3 +181,6 @@ async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize
     }
     Ok(QueryResult { schema, batches, truncated, warnings: catalog.take_warnings() })
 }
+
+#[cfg(test)]
+mod tests;

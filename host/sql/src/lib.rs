@@ -23,6 +23,8 @@ mod label_column;
 mod function;
 mod diagnosis;
 pub mod format;
+#[cfg(test)]
+mod fixture;
 
 pub use engine::{QueryOptions, QueryResult, SqlEngine, SqlOptions};
 pub use error::{Error, Position};

@@ -75,6 +75,3 @@ const NS_PER_MS: i128 = 1_000_000;
 fn clamp(time: i128) -> i64 {
     i64::try_from(time).unwrap_or(if time < 0 { i64::MIN } else { i64::MAX })
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,214 @@
+//! Statements over a real storage, half flushed and half in the head.
+use std::time::Duration;
+
+use expect_test::{Expect, expect};
+
+use crate::fixture::{Fixture, START_MS};
+use crate::{Error, QueryOptions, SqlEngine, SqlOptions, format};
+
+async fn check(fixture: &Fixture, sql: &str, want: Expect) {
+    want.assert_eq(&fixture.answer(sql).await);
+}
+
+#[tokio::test]
+async fn a_metric_is_a_table_with_its_labels_as_columns() {
+    let host = Fixture::host();
+    check(&host, "SELECT mode, avg(value) FROM metrics.node_cpu_seconds_total GROUP BY mode ORDER BY mode", expect![[r#""#]]).await;
+    check(&host, "SELECT * FROM metrics.node_cpu_seconds_total WHERE cpu = '0' ORDER BY mode, ts LIMIT 3", expect![[r#""#]]).await;
+    check(&host, "SELECT count(*) FROM metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
+    check(&host, "DESCRIBE metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn names_are_not_folded_and_keywords_are_names_too() {
+    let host = Fixture::host();
+    check(&host, "SELECT value FROM metrics.node_memory_MemTotal_bytes", expect![[r#""#]]).await;
+    check(&host, "select VALUE from metrics.select".replace("VALUE", "value").as_str(), expect![[r#""#]]).await;
+    check(&host, "SELECT COUNT(*) AS n, Max(value) AS \"most\" FROM metrics.\"select\"", expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn a_label_called_value_is_reached_through_the_map_and_stale_marks_are_no_rows() {
+    let host = Fixture::host();
+    check(&host, "SELECT ts, value, job, labels['value'] AS said FROM metrics.up", expect![[r#""#]]).await;
+    check(&host, "SELECT count(*) FROM metrics.up WHERE labels['value'] = 'yes'", expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn samples_and_series_hold_all_metrics() {
+    let host = Fixture::host();
+    check(&host, "SELECT metric, count(*) AS n, min(ts), max(ts) FROM samples GROUP BY metric ORDER BY metric", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT metric, labels, type, unit, help, first_ts, last_ts FROM series ORDER BY metric, labels['cpu'], labels['mode']",
+        expect![[r#""#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT count(*) AS n FROM samples JOIN series USING (series_id) WHERE series.metric = 'node_cpu_seconds_total'",
+        expect![[r#""#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn logs_are_a_table_with_fields_and_labels() {
+    let host = Fixture::empty();
+    let access: &[(&str, &str, &[(&str, &str)])] = &[
+        ("info", "GET / 200", &[("status", "200"), ("path", "/")]),
+        ("error", "GET /x 500", &[("status", "500"), ("path", "/x")]),
+        ("", "no fields", &[]),
+    ];
+    host.append_lines(&[("job", "nginx"), ("file", "access.log")], access);
+    host.append_lines(&[("job", "app")], &[("warn", "slow", &[])]);
+    for _ in 0..2 {
+        check(
+            &host,
+            "SELECT ts, labels['job'] AS job, level, line, fields['status'] AS status FROM logs ORDER BY ts, job",
+            expect![[r#""#]],
+        )
+        .await;
+        check(&host, "SELECT count(*) FROM logs WHERE labels['job'] = 'nginx' AND line LIKE '%500%'", expect![[r#""#]]).await;
+        host.storage.flush().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn typed_and_live_tables_are_there() {
+    let host = Fixture::empty();
+    host.append_scrapes(&[START_MS, START_MS + 1000, START_MS + 2000]);
+    check(&host, "SELECT ts FROM scrapes WHERE ts > '2026-01-01T00:00:00Z' ORDER BY ts", expect![[r#""#]]).await;
+    check(&host, "SELECT name, guests * 2 AS twice FROM plugins ORDER BY name", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'information_schema' ORDER BY 1, 2",
+        expect![[r#""#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn unknown_names_give_near_ones_and_a_place() {
+    let host = Fixture::host();
+    let check = async |sql: &str, want: Expect| want.assert_eq(&host.failure(sql).await.to_string());
+    check("SELECT * FROM metrics.node_cpu_secnds_total", expect![[r#""#]]).await;
+    check("SELECT 1,\n  * FROM up", expect![[r#""#]]).await;
+    check("SELECT * FROM sample", expect![[r#""#]]).await;
+    check("SELECT * FROM nothing_like_it", expect![[r#""#]]).await;
+    check("SELECT mod FROM metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
+    check("SELECT zzz FROM metrics.up", expect![[r#""#]]).await;
+    check("SELECT avrage(value) FROM metrics.up", expect![[r#""#]]).await;
+    check("SELECT value + labels FROM metrics.up", expect![[r#""#]]).await;
+    check("SELECT job FROM metrics.up GROUP BY value", expect![[r#""#]]).await;
+    check("SELECT job FROM metrics.up AS a JOIN metrics.select AS b ON a.ts = b.ts", expect![[r#""#]]).await;
+    check("SELECT 1 / 0", expect![[r#""#]]).await;
+    check("SELECT CAST('x' AS int)", expect![[r#""#]]).await;
+}
+
+#[tokio::test]
+async fn no_file_and_no_address_can_be_read() {
+    let host = Fixture::empty();
+    for sql in [
+        "SELECT * FROM '/etc/passwd.parquet'",
+        "SELECT * FROM \"/etc/passwd\"",
+        "SELECT * FROM 'file:///etc/passwd'",
+        "SELECT * FROM read_parquet('/etc/passwd')",
+        "SELECT * FROM parquet_metadata('/etc/passwd')",
+        "SELECT * FROM 'https://example.org/x.parquet'",
+    ] {
+        let error = host.failure(sql).await;
+        assert!(matches!(error, Error::Plan { .. } | Error::Syntax { .. }), "{sql}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn functions_that_make_gigabytes_of_one_row_are_not_there() {
+    let host = Fixture::empty();
+    for sql in ["SELECT repeat('x', 2000000000)", "SELECT lpad('x', 2000000000)", "SELECT rpad('x', 2000000000)"] {
+        assert!(matches!(host.failure(sql).await, Error::Plan { .. }), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn mathematics_is_there() {
+    let host = Fixture::empty();
+    check(
+        &host,
+        "SELECT round(2.345, 2) AS a, abs(-3) AS b, floor(2.7) AS c, power(2, 10) AS d, sqrt(2) AS e, isnan('NaN'::double) AS f",
+        expect![[r#""#]],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn in_rules_an_unseen_metric_is_an_empty_table() {
+    let host = Fixture::host();
+    let options = QueryOptions { unseen_is_empty: true, max_rows: None };
+    let sql = "SELECT instance, avg(value) AS v FROM metrics.not_yet WHERE mode = 'idle' GROUP BY instance";
+    let result = host.engine.query_with(sql, options.clone()).await.unwrap();
+    assert_eq!(result.row_count(), 0);
+    assert_eq!(result.warnings, ["table \"metrics.not_yet\" is unseen and taken as empty"]);
+    let seen = host.engine.query_with("SELECT value FROM metrics.up", options).await.unwrap();
+    assert!(seen.warnings.is_empty());
+}
+
+#[tokio::test]
+async fn a_row_limit_truncates_and_says_so() {
+    let host = Fixture::host();
+    let options = QueryOptions { unseen_is_empty: false, max_rows: Some(5) };
+    let result = host.engine.query_with("SELECT ts FROM samples", options.clone()).await.unwrap();
+    assert_eq!((result.row_count(), result.truncated), (5, true));
+    let result = host.engine.query_with("SELECT ts FROM samples LIMIT 5", options).await.unwrap();
+    assert_eq!((result.row_count(), result.truncated), (5, false));
+}
+
+#[tokio::test]
+async fn a_statement_without_end_is_stopped_in_time() {
+    let host = Fixture::with_limits(64 << 20, Duration::from_millis(200));
+    let endless = "SELECT count(*) FROM generate_series(1, 1000000000000) AS a";
+    assert!(matches!(host.failure(endless).await, Error::Timeout { .. }));
+    let product = "SELECT count(*) FROM generate_series(1, 1000000) AS a CROSS JOIN generate_series(1, 1000000) AS b";
+    assert!(matches!(host.failure(product).await, Error::Timeout { .. }));
+    assert_eq!(host.query("SELECT 1").await.row_count(), 1);
+}
+
+#[tokio::test]
+async fn memory_is_bounded_by_an_error() {
+    let host = Fixture::with_limits(8 << 20, Duration::from_secs(60));
+    let answer = host.failure("SELECT * FROM generate_series(1, 100000000)").await;
+    assert!(matches!(answer, Error::Memory { limit_bytes: 8_388_608, .. }), "{answer:?}");
+    let groups = host.failure("SELECT array_agg(value) FROM generate_series(1, 100000000)").await;
+    assert!(matches!(groups, Error::Memory { .. }), "{groups:?}");
+    assert_eq!(host.query("SELECT 1").await.row_count(), 1);
+}
+
+#[tokio::test]
+async fn a_sort_over_the_memory_limit_spills_and_cleans_up() {
+    let host = Fixture::with_limits(8 << 20, Duration::from_secs(120));
+    let sql = "SELECT value FROM generate_series(1, 2000000) ORDER BY value % 1000, value DESC LIMIT 2 OFFSET 1999990";
+    let sorted = host.answer(&sql.replace(" LIMIT 2 OFFSET 1999990", " OFFSET 1999998")).await;
+    expect![[r#""#]].assert_eq(&sorted);
+    let left: Vec<_> =
+        std::fs::read_dir(host.spill_dir()).unwrap().flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_in_the_spill_directory_is_removed() {
+    let host = Fixture::empty();
+    let spill_dir = host.spill_dir().join("other");
+    std::fs::create_dir_all(spill_dir.join("datafusion-old")).unwrap();
+    std::fs::create_dir_all(spill_dir.join("mine")).unwrap();
+    let engine = SqlEngine::new(std::sync::Arc::clone(&host.storage), Vec::new(), SqlOptions::new(&spill_dir)).unwrap();
+    assert!(!spill_dir.join("datafusion-old").exists());
+    assert!(spill_dir.join("mine").exists());
+    drop(engine);
+}
+
+#[tokio::test]
+async fn a_statement_sees_one_moment() {
+    let host = Fixture::host();
+    let sql = "SELECT (SELECT count(*) FROM samples) - (SELECT count(*) FROM samples) AS difference";
+    assert_eq!(format::csv(&host.query(sql).await), "difference\r\n0\r\n");
+}
