@@ -1,0 +1,168 @@
+//! One call: a permit, a guest, the question, the clock, and what went wrong in the host's eight words. What the answer is worth is
+//! `verify.rs`.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use cepmon_model::FailureKind;
+use wasmtime::{Trap, WasmBacktrace};
+
+use crate::CallError;
+use crate::abi::wit;
+use crate::backoff::BackOff;
+use crate::capability::http::address::TargetAddress;
+use crate::capability::log::escaped;
+use crate::cpu::Metered;
+use crate::error::joined;
+use crate::guest::{Answer, Call, Guest, Request};
+use crate::load::LoadedPlugin;
+
+/// A question on its way.
+pub(crate) struct Asking<'a> {
+    pub(crate) plugin: &'a Arc<LoadedPlugin>,
+    pub(crate) back_off: &'a Mutex<BackOff>,
+    /// Whether guests serve many calls, and how many idle ones are kept.
+    pub(crate) keep_idle: usize,
+    /// The target's address for statistics and back-off; empty for log parsers.
+    pub(crate) target_name: &'a str,
+    pub(crate) target: Option<TargetAddress>,
+    pub(crate) timeout: Duration,
+}
+
+impl Asking<'_> {
+    /// Asks, and hands the answer to `verify`; whatever fails is counted.
+    pub(crate) async fn ask<R>(self, request: Request<'_>, verify: impl FnOnce(Answer) -> Result<R, String>) -> Result<R, CallError> {
+        let counters = &self.plugin.context.counters;
+        let began = Instant::now();
+        if let Some(refusal) = crate::lock_mutex(self.back_off).refusal(self.target_name, began) {
+            counters.count_back_off();
+            return Err(refusal);
+        }
+        let result = self.run(request, began).await.and_then(|answer| {
+            verify(answer).map_err(|problem| CallError::new(FailureKind::Output, format!("the plugin's answer is invalid: {problem}")))
+        });
+        match &result {
+            Ok(_) => crate::lock_mutex(self.back_off).succeeded(self.target_name),
+            Err(error) => {
+                counters.count_failure(error, self.target_name);
+                crate::lock_mutex(self.back_off).failed(self.target_name, error, Instant::now());
+            }
+        }
+        result
+    }
+
+    async fn run(&self, request: Request<'_>, began: Instant) -> Result<Answer, CallError> {
+        let deadline = began + self.timeout;
+        let late = || CallError::new(FailureKind::Deadline, format!("the deadline of {} s passed", self.timeout.as_secs_f64()));
+        let plugin = self.plugin;
+        let permit = tokio::time::timeout_at(deadline.into(), plugin.permits.acquire()).await;
+        let _permit = permit.map_err(|_| late())?.map_err(|_| CallError::new(FailureKind::Load, "the plugin is closed"))?;
+        let call = Call { target: self.target.clone(), deadline, denied: None };
+        let mut guest = self.guest(call);
+        let meter = Arc::clone(guest.meter());
+        let asked = Metered::new(guest.ask(&plugin.pre, &request), Arc::clone(&meter));
+        let outcome = tokio::time::timeout_at(deadline.into(), asked).await;
+        let state = guest.state();
+        state.log.settle();
+        plugin.context.counters.count_call(meter.spent(), began.elapsed(), state.limiter.peak());
+        match outcome {
+            // Not even the deadline interrupts a guest; its future was dropped, so the guest is dead.
+            Err(_) => Err(late()),
+            Ok(Err(error)) => Err(crash(&guest, &error)),
+            Ok(Ok(Err(error))) => {
+                let error = guest_error(error, guest.state().call.denied.as_deref());
+                self.keep(guest);
+                Err(error)
+            }
+            Ok(Ok(Ok(answer))) => {
+                self.keep(guest);
+                Ok(answer)
+            }
+        }
+    }
+
+    fn guest(&self, call: Call) -> Guest {
+        let idle = crate::lock_mutex(&self.plugin.idle).pop();
+        match idle {
+            Some(mut guest) => {
+                guest.begin(call);
+                guest
+            }
+            None => {
+                self.plugin.context.counters.count_guest();
+                // Drawn at random, so that guests that began together do not all end together.
+                let calls = 96 + u32::try_from(RandomState::new().hash_one(0u8) % 64).unwrap_or(0);
+                Guest::new(&self.plugin.engine, &self.plugin.context, call, calls)
+            }
+        }
+    }
+
+    fn keep(&self, mut guest: Guest) {
+        guest.calls_left = guest.calls_left.saturating_sub(1);
+        if self.keep_idle == 0 || guest.calls_left == 0 || guest.state().limiter.is_half_full() {
+            return;
+        }
+        guest.idle_since = Instant::now();
+        let mut idle = crate::lock_mutex(&self.plugin.idle);
+        if idle.len() < self.keep_idle {
+            idle.push(guest);
+        }
+    }
+}
+
+/// What ended a guest. Out of memory, a spent budget and a panic all look like a trap from outside; the host's own records tell.
+fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
+    let state = guest.state();
+    let limits = &state.context.limits;
+    if guest.meter().was_spent() {
+        return CallError::new(FailureKind::Cpu, format!("the CPU budget of {} s is spent", limits.cpu.as_secs_f64()));
+    }
+    if state.limiter.was_refused() {
+        let limit = limits.memory_bytes >> 20;
+        return CallError::new(FailureKind::Memory, format!("the plugin asked for more memory than its limit of {limit} MiB"));
+    }
+    let reason = joined(error);
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>().map_or(Vec::new(), |backtrace| {
+            let names = backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
+            names.take(3).map(|name| rustc_demangled(name).to_owned()).collect()
+        });
+        let said = state.log.last_words().map(|words| format!("; it said: {words}")).unwrap_or_default();
+        let at = if frames.is_empty() { String::new() } else { format!(" in {}", frames.join(" < ")) };
+        return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin crashed: {trap}{at}{said}"))));
+    }
+    if error.downcast_ref::<wasmtime_wasi::I32Exit>().is_some() {
+        return CallError::new(FailureKind::Trap, "the plugin ended itself");
+    }
+    // wasmtime gives no type to these: the answer could not be lifted, or was larger than the crossing allows.
+    let is_start = reason.contains("instantiat") || reason.contains("concurrent") || reason.contains("exceeds");
+    let kind = if is_start { FailureKind::Load } else { FailureKind::Output };
+    CallError::new(kind, clip(&escaped(&reason)))
+}
+
+/// The guest's own error. Whoever was denied something and then fails has failed because of it.
+fn guest_error(error: wit::types::Error, denied: Option<&str>) -> CallError {
+    use wit::types::Error as E;
+    let (kind, message) = match error {
+        E::Denied(message) => (FailureKind::Denied, message),
+        E::Timeout => (FailureKind::Deadline, "the target did not answer in time".to_owned()),
+        E::Config(message) => (FailureKind::Guest, format!("settings: {message}")),
+        E::Unreachable(message) | E::Protocol(message) | E::Other(message) => (FailureKind::Guest, message),
+    };
+    match denied {
+        Some(denied) if kind != FailureKind::Denied => CallError::new(FailureKind::Denied, clip(&escaped(&format!("{message}; {denied}")))),
+        _ => CallError::new(kind, clip(&escaped(&message))),
+    }
+}
+
+fn rustc_demangled(name: &str) -> &str {
+    // `func_name` is demangled by wasmtime; the hash at its end says nothing to people.
+    name.rsplit_once("::h").filter(|(_, hash)| hash.len() == 16).map_or(name, |(name, _)| name)
+}
+
+/// Messages of guests are of any length.
+fn clip(message: &str) -> String {
+    const MAX_BYTES: usize = 2_000;
+    message[..message.floor_char_boundary(MAX_BYTES)].to_owned()
+}

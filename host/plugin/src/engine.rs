@@ -1,0 +1,100 @@
+//! The one wasmtime engine: which WebAssembly it accepts, how guests are allocated, where compiled code is cached, and the thread
+//! that makes epochs tick. Upgrading wasmtime must not widen the sandbox, so every feature is named.
+
+use std::path::Path;
+use std::time::Duration;
+
+use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
+
+use crate::Error;
+use crate::error::joined;
+use crate::limits::{Limits, MAX_CORE_INSTANCES, MAX_MEMORIES, MAX_TABLES};
+
+/// Time between two epochs: how long a guest may keep a thread before it yields, and how often its CPU budget is looked at.
+pub(crate) const TICK: Duration = Duration::from_millis(10);
+
+/// Guests that can live at once, over all plugins. Each reserves address space, not memory.
+const MAX_GUESTS: u32 = 512;
+
+/// What Rust's `wasm32-unknown-unknown` and `wasm32-wasip2` emit, plus SIMD and tail calls. Not threads, memory64, garbage
+/// collection, exceptions, several memories in one module: no guest of ours needs them, and each has had its advisory.
+pub(crate) fn features() -> WasmFeatures {
+    WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::MULTI_VALUE
+        | WasmFeatures::BULK_MEMORY
+        | WasmFeatures::REFERENCE_TYPES
+        | WasmFeatures::FLOATS
+        | WasmFeatures::SIMD
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::COMPONENT_MODEL
+}
+
+/// Makes the engine and starts its ticker, which ends with the engine's last clone.
+pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+    let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
+    let mut config = Config::new();
+    config.wasm_features(WasmFeatures::all().difference(features()), false);
+    config.wasm_features(features(), true);
+    // Guests are synchronous; parallelism comes from many guests. Component-model async would tax every call.
+    config.concurrency_support(false);
+    config.epoch_interruption(true);
+    config.cranelift_opt_level(OptLevel::Speed);
+    config.max_wasm_stack(512 << 10);
+    config.async_stack_size(1 << 20);
+    config.memory_init_cow(true);
+    config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8));
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    if let Some(folder) = cache_dir {
+        std::fs::create_dir_all(folder).map_err(Error::file("create cache folder", folder))?;
+        // wasmtime wants an absolute path; whoever can write here can run code, so nobody else may.
+        let folder = folder.canonicalize().map_err(Error::file("open cache folder", folder))?;
+        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&folder, owner_only).map_err(Error::file("protect cache folder", &folder))?;
+        let mut cache = CacheConfig::new();
+        cache.with_directory(folder).with_files_total_size_soft_limit(256 << 20);
+        config.cache(Some(Cache::new(cache).map_err(fail)?));
+    }
+    let engine = Engine::new(&config).map_err(fail)?;
+    start_ticker(&engine)?;
+    Ok(engine)
+}
+
+fn pool(limits: &Limits) -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(MAX_GUESTS)
+        .total_core_instances(MAX_GUESTS * 8)
+        .total_memories(MAX_GUESTS)
+        .total_tables(MAX_GUESTS * 8)
+        .total_stacks(MAX_GUESTS)
+        .max_core_instances_per_component(MAX_CORE_INSTANCES)
+        .max_tables_per_component(MAX_TABLES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_module(8)
+        .max_memories_per_module(1)
+        .table_elements(limits.table_elements)
+        .max_component_instance_size(4 << 20)
+        .max_core_instance_size(4 << 20)
+        .max_memory_size(limits.largest_memory())
+        // Pages that a slot keeps for its next guest instead of giving them back: a small exporter touches about that much.
+        .linear_memory_keep_resident(256 << 10)
+        .table_keep_resident(32 << 10)
+        .max_unused_warm_slots(16);
+    pool
+}
+
+/// An OS thread, not a task of the runtime that it guards.
+fn start_ticker(engine: &Engine) -> Result<(), Error> {
+    let weak = engine.weak();
+    let tick = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    let started = std::thread::Builder::new().name("cepmon-epoch".to_owned()).stack_size(64 << 10).spawn(tick);
+    started.map(drop).map_err(|error| Error::Engine { problem: format!("cannot start the ticker: {error}") })
+}

@@ -1,0 +1,255 @@
+//! Every limit of a guest, all set, none at wasmtime's default, and the memory limiter that remembers what it refused.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+use crate::manifest::{Manifest, PluginKind};
+
+/// Limits of the host; a manifest may ask for less memory, never for more. [`Limits::default`] is what DESIGN.md lays down.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Linear memory of one guest, bytes.
+    pub memory_bytes: usize,
+    /// Linear memory of one guest of a `reuse` exporter, bytes: a scraper holds the whole body and its columns.
+    pub scraper_memory_bytes: usize,
+    /// Linear memory of all guests together, bytes.
+    pub total_memory_bytes: usize,
+    /// Elements of one table.
+    pub table_elements: usize,
+    /// CPU time of one call, host functions included.
+    pub cpu: Duration,
+    /// Wall time of one call of a log parser; exporters and probes have the scrape's time-out.
+    pub parse_time: Duration,
+    /// Log output of one call, bytes; the rest is dropped and counted.
+    pub log_bytes: usize,
+    /// Bytes of one file read.
+    pub file_bytes: usize,
+    /// Bytes of one HTTP body, after decompression.
+    pub body_bytes: usize,
+    /// Samples of one call.
+    pub samples: usize,
+    /// Bytes of series texts of one call.
+    pub series_bytes: usize,
+    /// Samples of one call of a `reuse` exporter.
+    pub scraper_samples: usize,
+    /// Bytes of series texts of one call of a `reuse` exporter.
+    pub scraper_series_bytes: usize,
+    /// Bytes of `batch.text`, and of `extra` of a log batch.
+    pub text_bytes: usize,
+    /// Size of a plugin's file.
+    pub wasm_bytes: usize,
+    /// Guests of one plugin at work at the same time; further calls wait within their deadline.
+    pub guests_per_plugin: usize,
+    /// Idle guests kept of one `reuse` plugin.
+    pub idle_guests: usize,
+    /// An idle guest is dropped after that time.
+    pub idle_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 64 << 20,
+            scraper_memory_bytes: 192 << 20,
+            total_memory_bytes: 512 << 20,
+            table_elements: 20_000,
+            cpu: Duration::from_secs(1),
+            parse_time: Duration::from_secs(10),
+            log_bytes: 64 << 10,
+            file_bytes: 16 << 20,
+            body_bytes: 64 << 20,
+            samples: 50_000,
+            series_bytes: 8 << 20,
+            scraper_samples: 500_000,
+            scraper_series_bytes: 64 << 20,
+            text_bytes: 64 << 20,
+            wasm_bytes: 32 << 20,
+            guests_per_plugin: 64,
+            idle_guests: 4,
+            idle_time: Duration::from_secs(60),
+        }
+    }
+}
+
+/// The limits of one plugin's calls.
+#[derive(Debug, Clone)]
+pub(crate) struct CallLimits {
+    pub(crate) memory_bytes: usize,
+    pub(crate) table_elements: usize,
+    pub(crate) cpu: Duration,
+    pub(crate) log_bytes: usize,
+    pub(crate) file_bytes: usize,
+    pub(crate) body_bytes: usize,
+    pub(crate) samples: usize,
+    pub(crate) series_bytes: usize,
+    pub(crate) text_bytes: usize,
+    /// What wasmtime may copy from the guest in one crossing. It is charged on results too (held by a test).
+    pub(crate) crossing_bytes: usize,
+}
+
+impl Limits {
+    pub(crate) fn of(&self, manifest: &Manifest) -> CallLimits {
+        let is_scraper = manifest.reuse && manifest.kind == PluginKind::Exporter;
+        let pick = |ordinary, scraper| if is_scraper { scraper } else { ordinary };
+        let samples = pick(self.samples, self.scraper_samples);
+        let text_bytes = if is_scraper || manifest.kind == PluginKind::LogParser { self.text_bytes } else { self.text_bytes.min(16 << 20) };
+        let memory_bytes = pick(self.memory_bytes, self.scraper_memory_bytes);
+        CallLimits {
+            memory_bytes: manifest.limits.memory_bytes().map_or(memory_bytes, |asked| asked.min(memory_bytes)),
+            table_elements: self.table_elements,
+            cpu: self.cpu,
+            log_bytes: self.log_bytes,
+            file_bytes: self.file_bytes,
+            body_bytes: self.body_bytes,
+            samples,
+            series_bytes: pick(self.series_bytes, self.scraper_series_bytes),
+            text_bytes,
+            // Per sample: span, value, timestamp, start time and some room for families.
+            crossing_bytes: text_bytes + samples * 48 + (1 << 20),
+        }
+    }
+
+    /// The largest linear memory that any plugin may have.
+    pub(crate) fn largest_memory(&self) -> usize {
+        self.memory_bytes.max(self.scraper_memory_bytes)
+    }
+}
+
+/// Linear memory of all guests of a host.
+#[derive(Debug)]
+pub(crate) struct TotalMemory {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+impl TotalMemory {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { used: AtomicUsize::new(0), limit }
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        let add = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= self.limit);
+        self.used.fetch_update(Relaxed, Relaxed, add).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Bytes in use now.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Relaxed)
+    }
+}
+
+/// Watches one guest's memory. Out of memory and a panic look alike from outside (`unreachable`), so it remembers refusals.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    limit: usize,
+    table_elements: usize,
+    used: usize,
+    peak: usize,
+    was_refused: bool,
+    total: Arc<TotalMemory>,
+}
+
+impl MemoryLimiter {
+    pub(crate) fn new(limits: &CallLimits, total: Arc<TotalMemory>) -> Self {
+        Self { limit: limits.memory_bytes, table_elements: limits.table_elements, used: 0, peak: 0, was_refused: false, total }
+    }
+
+    /// Starts a new call of a reused guest.
+    pub(crate) fn reset(&mut self) {
+        self.was_refused = false;
+        self.peak = self.used;
+    }
+
+    pub(crate) fn was_refused(&self) -> bool {
+        self.was_refused
+    }
+
+    /// The most that the guest had in this call, bytes.
+    pub(crate) fn peak(&self) -> usize {
+        self.peak
+    }
+
+    /// Whether the guest has grown past half its limit: then it is not used again.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.used > self.limit / 2
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let growth = desired.saturating_sub(current);
+        if self.used.saturating_add(growth) > self.limit || !self.total.take(growth) {
+            self.was_refused = true;
+            return Ok(false);
+        }
+        self.used += growth;
+        self.peak = self.peak.max(self.used);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let fits = desired <= self.table_elements;
+        self.was_refused |= !fits;
+        Ok(fits)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_INSTANCES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_TABLES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        self.total.give_back(self.used);
+    }
+}
+
+/// Core instances of one guest. A Rust plugin has 3; componentize-py's have about 30 shared libraries.
+pub(crate) const MAX_CORE_INSTANCES: u32 = 64;
+/// Tables of one guest.
+pub(crate) const MAX_TABLES: u32 = 64;
+/// Linear memories of one guest.
+pub(crate) const MAX_MEMORIES: u32 = 4;
+/// Handles of one guest, and entries of its resource table: only foreign guests (WASI) have any.
+pub(crate) const MAX_RESOURCES: usize = 1_000;
+/// Bytes of random data that a foreign guest may ask for at once.
+pub(crate) const MAX_RANDOM_BYTES: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_remembered_and_memory_comes_back() {
+        let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
+        let manifest = "name='a'\nversion='1.0.0'\nkind='exporter'\ndescription='d'\nlicense='x'";
+        let limits = limits.of(&Manifest::parse(manifest.as_bytes(), "t").unwrap());
+        let total = Arc::new(TotalMemory::new((1 << 20) + (1 << 19)));
+        let mut first = MemoryLimiter::new(&limits, Arc::clone(&total));
+        assert!(first.memory_growing(0, 1 << 20, None).unwrap());
+        assert!(!first.was_refused() && first.is_half_full());
+        assert!(!first.memory_growing(1 << 20, 2 << 20, None).unwrap());
+        assert!(first.was_refused());
+        let mut second = MemoryLimiter::new(&limits, Arc::clone(&total));
+        assert!(!second.memory_growing(0, 1 << 20, None).unwrap(), "all guests together are limited too");
+        drop(first);
+        assert!(second.memory_growing(0, 1 << 20, None).unwrap());
+        drop(second);
+        assert_eq!(total.used(), 0);
+    }
+}

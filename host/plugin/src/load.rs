@@ -1,0 +1,123 @@
+//! From a package and its grants to a plugin that can be called: compile, link what is granted, nothing else. Nothing is run.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, HasSelf, Linker};
+
+use crate::Error;
+use crate::abi::{self, wit};
+use crate::capability::glob::PathGrant;
+use crate::capability::http::HttpClient;
+use crate::capability::http::address::HostGrant;
+use crate::error::joined;
+use crate::guest::{Guest, GuestPre, GuestState, PluginContext, Shared};
+use crate::limits::Limits;
+use crate::lock::Effective;
+use crate::package::Package;
+use crate::stats::Counters;
+
+/// A compiled and linked plugin.
+pub(crate) struct LoadedPlugin {
+    pub(crate) engine: Engine,
+    pub(crate) context: Arc<PluginContext>,
+    pub(crate) pre: GuestPre,
+    /// Guests between two calls, of a `reuse` plugin.
+    pub(crate) idle: Mutex<Vec<Guest>>,
+    /// Bounds the guests at work.
+    pub(crate) permits: Semaphore,
+    pub(crate) compile_time: Duration,
+}
+
+impl fmt::Debug for LoadedPlugin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedPlugin").field("name", &self.context.name).finish_non_exhaustive()
+    }
+}
+
+impl LoadedPlugin {
+    pub(crate) fn load(
+        engine: &Engine,
+        package: &Package,
+        effective: &Effective,
+        limits: &Limits,
+        shared: &Arc<Shared>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, Error> {
+        let manifest = &package.manifest;
+        check_grants(package, effective)?;
+        let fail = |error: wasmtime::Error| Error::Compile { plugin: manifest.name.clone(), problem: joined(&error) };
+        let began = Instant::now();
+        let component = Component::new(engine, &package.bytes).map_err(fail)?;
+        let compile_time = began.elapsed();
+        let linker = link(engine, package).map_err(fail)?;
+        let pre = linker.instantiate_pre(&component).and_then(|pre| GuestPre::new(manifest.kind, pre)).map_err(fail)?;
+        let context = PluginContext {
+            name: manifest.name.clone(),
+            limits: limits.of(manifest),
+            files: PathGrant::new(&effective.grants.files),
+            statfs: PathGrant::new(&effective.grants.statfs),
+            hosts: HostGrant::new(&effective.grants.http),
+            http: HttpClient::default(),
+            counters: Arc::clone(counters),
+            shared: Arc::clone(shared),
+            is_foreign: package.is_foreign(),
+        };
+        Ok(Self {
+            engine: engine.clone(),
+            context: Arc::new(context),
+            pre,
+            idle: Mutex::new(Vec::new()),
+            permits: Semaphore::new(limits.guests_per_plugin.max(1)),
+            compile_time,
+        })
+    }
+
+    /// Drops what was idle for too long.
+    pub(crate) fn sweep(&self, now: Instant, idle_time: Duration) {
+        let mut idle = crate::lock_mutex(&self.idle);
+        let (keep, drop_them) = idle.drain(..).partition(|guest| now.saturating_duration_since(guest.idle_since) < idle_time);
+        *idle = keep;
+        drop(idle);
+        let _: Vec<Guest> = drop_them;
+        self.context.http.sweep(now);
+    }
+}
+
+fn check_grants(package: &Package, effective: &Effective) -> Result<(), Error> {
+    match package.imported_capabilities().find(|capability| !effective.grants.allows(capability)) {
+        None => Ok(()),
+        Some(capability) => Err(Error::Ungranted {
+            plugin: package.manifest.name.clone(),
+            interface: format!("{}/{capability}", abi::PACKAGE),
+            capability: capability.to_owned(),
+            reason: package.manifest.capabilities.reason(capability).unwrap_or_default().to_owned(),
+            note: effective.note.clone(),
+        }),
+    }
+}
+
+/// Links the interfaces that every plugin has, and those that this one imports; [`check_grants`] has refused ungranted ones.
+fn link(engine: &Engine, package: &Package) -> wasmtime::Result<Linker<GuestState>> {
+    let mut linker = Linker::new(engine);
+    wit::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wit::config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wit::clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    for capability in package.imported_capabilities() {
+        match capability {
+            "files" => wit::files::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            "statfs" => wit::statfs::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            _ => wit::http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+        }
+    }
+    if package.is_foreign() {
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    }
+    Ok(linker)
+}
+
+impl wit::types::Host for GuestState {}
