@@ -47,6 +47,18 @@ impl Request {
         self
     }
 
+    /// Adds HTTP basic authentication.
+    #[must_use]
+    pub fn basic(self, username: &str, password: &str) -> Self {
+        self.header("Authorization", format!("Basic {}", base64(format!("{username}:{password}").as_bytes())))
+    }
+
+    /// Adds a bearer token.
+    #[must_use]
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", format!("Bearer {token}"))
+    }
+
     /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -107,5 +119,38 @@ impl Response {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_slice())
+    }
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let mut group = [0; 3];
+        group[..chunk.len()].copy_from_slice(chunk);
+        let bits = u32::from_be_bytes([0, group[0], group[1], group[2]]);
+        for position in 0..4 {
+            if position <= chunk.len() {
+                out.push(char::from(ALPHABET[(bits >> (18 - 6 * position)) as usize & 63]));
+            } else {
+                out.push('=');
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_pads_as_rfc_4648() {
+        let f = |text: &str, want: &str| assert_eq!(base64(text.as_bytes()), want);
+        f("", "");
+        f("f", "Zg==");
+        f("fo", "Zm8=");
+        f("foo", "Zm9v");
+        f("Aladdin:open sesame", "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
     }
 }

@@ -21,7 +21,8 @@ pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
         return Err(Error::Protocol(format!("server returned HTTP status {}", response.status)));
     }
     if response.is_truncated {
-        return Err(Error::Protocol(format!("cannot read the body: it is larger than {} bytes", settings.body_limit())));
+        let limit = response.body.len();
+        return Err(Error::Protocol(format!("cannot read the body: it is larger than {limit} bytes; see body_size_limit")));
     }
     let format = Format::of_content_type(response.header("content-type").unwrap_or_default());
     let columns = parse::parse(response.body, format, Options { honor_timestamps: settings.honor_timestamps })

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use cepmon_sdk::http::DEFAULT_MAX_BODY;
 use serde::Deserialize;
 
 /// See `plugin.toml` for what each key means.
@@ -13,7 +12,7 @@ pub struct Settings {
     pub metrics_path: String,
     pub honor_timestamps: bool,
     pub follow_redirects: bool,
-    /// Bytes; 0 = the most that the host takes.
+    /// Bytes; 0 = what the host takes.
     pub body_size_limit: u32,
     pub headers: BTreeMap<String, String>,
     pub username: String,
@@ -44,9 +43,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The most bytes of a body that are read.
+    /// The most bytes of a body that are read; the host has a bound of its own.
     #[must_use]
     pub fn body_limit(&self) -> u32 {
-        if self.body_size_limit == 0 { DEFAULT_MAX_BODY } else { self.body_size_limit }
+        if self.body_size_limit == 0 { u32::MAX } else { self.body_size_limit }
     }
 }
