@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 mod clock;
 mod host_name;
+mod glob;
 mod prepare;
 mod serve;
 mod schedule;

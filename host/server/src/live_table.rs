@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use cepmon_plugin::{PluginHost, PluginStatus};
+use cepmon_plugin::{PluginHost, PluginState, PluginStatus};
 use cepmon_sql::LiveTable;
 
 use crate::schedule::{ScrapePool, TargetStatus};
@@ -52,6 +52,64 @@ impl LiveTable for TargetsTable {
 
     fn batch(&self) -> Result<RecordBatch, Box<dyn Error + Send + Sync>> {
         batch(&TARGET_COLUMNS, &self.0.targets())
+    }
+}
+
+/// `plugins`: every plugin, what it may do and what it costs.
+#[derive(Debug)]
+pub struct PluginsTable(Arc<PluginHost>);
+
+impl PluginsTable {
+    /// Over the plugin host.
+    pub fn new(plugins: Arc<PluginHost>) -> Self {
+        Self(plugins)
+    }
+}
+
+const PLUGIN_COLUMNS: [ColumnOf<PluginStatus>; 20] = [
+    ("name", DataType::Utf8, |rows| text(rows, |row| Some(row.name.clone()))),
+    ("version", DataType::Utf8, |rows| text(rows, |row| Some(row.version.clone()))),
+    ("kind", DataType::Utf8, |rows| text(rows, |row| row.kind.map(|kind| kind.to_string()))),
+    ("digest", DataType::Utf8, |rows| text(rows, |row| row.digest.as_ref().map(ToString::to_string))),
+    ("state", DataType::Utf8, |rows| text(rows, |row| Some(row.state.as_str().to_owned()))),
+    ("problem", DataType::Utf8, |rows| text(rows, problem)),
+    ("granted", DataType::Utf8, |rows| text(rows, |row| Some(row.granted.to_string()))),
+    ("missing", DataType::Utf8, |rows| text(rows, |row| (!row.missing.is_empty()).then(|| row.missing.to_string()))),
+    ("calls", DataType::UInt64, |rows| count(rows, |row| row.stats.calls)),
+    ("failures", DataType::UInt64, |rows| count(rows, |row| row.stats.failures.iter().sum())),
+    ("last_failure_kind", DataType::Utf8, |rows| {
+        text(rows, |row| row.stats.last_failure.as_ref().map(|failure| failure.error.kind.as_str().to_owned()))
+    }),
+    ("last_failure", DataType::Utf8, |rows| text(rows, |row| row.stats.last_failure.as_ref().map(|failure| failure.error.to_string()))),
+    ("denials", DataType::UInt64, |rows| count(rows, |row| row.stats.denials)),
+    ("cpu_seconds", DataType::Float64, |rows| seconds(rows, |row| row.stats.cpu.as_secs_f64())),
+    ("wall_seconds", DataType::Float64, |rows| seconds(rows, |row| row.stats.wall.as_secs_f64())),
+    ("compile_seconds", DataType::Float64, |rows| seconds(rows, |row| row.compile_time.as_secs_f64())),
+    ("peak_memory_bytes", DataType::UInt64, |rows| count(rows, |row| row.stats.peak_memory_bytes)),
+    ("bytes_in", DataType::UInt64, |rows| count(rows, |row| row.stats.bytes_in)),
+    ("bytes_out", DataType::UInt64, |rows| count(rows, |row| row.stats.bytes_out)),
+    ("is_bundled", DataType::Boolean, |rows| Arc::new(rows.iter().map(|row| Some(row.is_bundled)).collect::<BooleanArray>())),
+];
+
+impl LiveTable for PluginsTable {
+    fn name(&self) -> &str {
+        "plugins"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema(&PLUGIN_COLUMNS)
+    }
+
+    fn batch(&self) -> Result<RecordBatch, Box<dyn Error + Send + Sync>> {
+        batch(&PLUGIN_COLUMNS, &self.0.plugins())
+    }
+}
+
+/// Why it does not run, or why the newer file beside it does not.
+fn problem(plugin: &PluginStatus) -> Option<String> {
+    match &plugin.state {
+        PluginState::Refused(problem) => Some(problem.clone()),
+        PluginState::Ready => plugin.reload_problem.clone(),
     }
 }
 

@@ -87,7 +87,8 @@ impl Wanted<'_> {
         match plugins.check_settings(self.plugin, settings) {
             Ok(settings) => Arc::from(settings),
             Err(error) => {
-                problems.push((format!("{}.settings.{}", self.path, error.key()), error.to_string()));
+                let key = error.key().map_or_else(String::new, |key| format!(".{key}"));
+                problems.push((format!("{}.settings{key}", self.path), error.to_string()));
                 Arc::from("{}")
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cepmon_alert::Evaluate;
 use cepmon_model::Clock;
-use cepmon_plugin::{PluginHost, PluginStatus};
+use cepmon_plugin::{PluginHost, PluginState, PluginStatus};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
 use futures::future::BoxFuture;
@@ -26,8 +26,8 @@ use crate::config::{self, ConfigErrors, StorageConfig};
 use crate::host_name::host_name;
 use crate::live_table::{PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare};
-use crate::schedule::ScrapePool;
-use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
+use crate::schedule::{ScrapePool, TargetStatus};
+use crate::web::{self, App, Control, HostPolicy, Running, ServerStats};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
@@ -302,8 +302,8 @@ impl Server {
 }
 
 impl Control for Server {
-    fn targets(&self) -> Vec<TargetState> {
-        self.pool.targets().into_iter().map(TargetState::from).collect()
+    fn targets(&self) -> Vec<TargetStatus> {
+        self.pool.targets()
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
@@ -344,9 +344,9 @@ fn log_replay(report: &OpenReport) {
 }
 
 fn log_plugin(plugin: &PluginStatus) {
-    match &plugin.refusal {
-        None => tracing::info!(plugin = plugin.name, version = plugin.version, "plugin loaded"),
-        Some(refusal) => tracing::error!(plugin = plugin.name, %refusal, "plugin not loaded"),
+    match &plugin.state {
+        PluginState::Ready => tracing::info!(plugin = plugin.name, version = plugin.version, "plugin loaded"),
+        PluginState::Refused(problem) => tracing::error!(plugin = plugin.name, %problem, "plugin not loaded"),
     }
 }
 

@@ -10,10 +10,10 @@ use cepmon_storage::Storage;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::glob::matching_files;
 use super::parse::Parser;
 use super::tail::{Position, Tail};
 use crate::config::LogSource;
+use crate::glob::matching_files;
 use crate::web::ServerStats;
 
 /// Time between two looks at the files of a source.

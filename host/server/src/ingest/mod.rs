@@ -4,5 +4,7 @@
 mod namespace;
 mod series_cache;
 mod target_series;
+#[cfg(test)]
+mod tests;
 
 pub use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

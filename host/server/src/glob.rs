@@ -10,7 +10,7 @@ const MAX_FILES: usize = 1_000;
 const MAX_DEPTH: usize = 16;
 
 /// Files (not directories) that match, sorted, at most a thousand. What cannot be read is left out.
-pub(super) fn matching_files(pattern: &str) -> Vec<PathBuf> {
+pub(crate) fn matching_files(pattern: &str) -> Vec<PathBuf> {
     let Ok(glob) = GlobBuilder::new(pattern).literal_separator(true).build() else { return Vec::new() };
     let wildcard = pattern.find(['*', '?', '[', '{']);
     let Some(wildcard) = wildcard else {

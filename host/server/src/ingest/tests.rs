@@ -1,0 +1,144 @@
+//! Scrapes in, series out, over a real storage.
+
+use std::time::Duration;
+
+use cepmon_model::{Family, LabelSet, Matcher, SampleBatch, TimestampMs, is_stale};
+use cepmon_storage::{SampleScan, Storage, StorageOptions};
+
+use super::*;
+
+struct Fixture {
+    _dir: tempfile::TempDir,
+    storage: Storage,
+    series: TargetSeries,
+}
+
+fn fixture(options: IngestOptions) -> Fixture {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _) = Storage::open(StorageOptions::new(dir.path())).unwrap();
+    Fixture { _dir: dir, storage, series: TargetSeries::new(options) }
+}
+
+fn options() -> IngestOptions {
+    IngestOptions {
+        labels: LabelSet::from_pairs([("job", "web"), ("instance", "a:1")]),
+        honor_labels: false,
+        honor_timestamps: true,
+        sample_limit: 0,
+    }
+}
+
+fn batch(samples: &[(&str, f64)]) -> SampleBatch {
+    let mut batch = SampleBatch::default();
+    for (text, value) in samples {
+        batch.series.extend([batch.text.len() as u32, text.len() as u32]);
+        batch.text.extend_from_slice(text.as_bytes());
+        batch.values.push(*value);
+    }
+    batch.families.push(Family { samples: samples.len() as u32, ..Family::default() });
+    batch
+}
+
+impl Fixture {
+    fn scrape(&mut self, at: TimestampMs, batch: Option<&SampleBatch>) -> Result<Committed, IngestError> {
+        self.series.commit(&self.storage, &Scraped { at, duration: Duration::from_millis(250), batch })
+    }
+
+    /// Every series with its samples; a stale mark prints as `stale`.
+    fn stored(&self, metric: &str) -> Vec<String> {
+        let scan = SampleScan { matchers: vec![Matcher::equal("__name__", metric)], start: i64::MIN, end: i64::MAX };
+        let print = |value: &f64| if is_stale(*value) { "stale".to_owned() } else { value.to_string() };
+        let line = |series: cepmon_storage::SeriesSamples| {
+            let samples: Vec<_> = series.timestamps.iter().zip(&series.values).map(|(at, value)| format!("{at}={}", print(value))).collect();
+            format!("{} {}", series.labels, samples.join(" "))
+        };
+        self.storage.snapshot().scan_samples(&scan).unwrap().map(|series| line(series.unwrap())).collect()
+    }
+}
+
+#[test]
+fn a_scrape_brings_its_samples_and_what_the_host_says_of_it() {
+    let mut fixture = fixture(options());
+    let committed = fixture.scrape(1_000, Some(&batch(&[("m{a=\"1\"}", 1.5), ("m{a=\"2\"}", 2.0)]))).unwrap();
+    assert_eq!((committed.samples, committed.added_series), (2, 2));
+    let committed = fixture.scrape(2_000, Some(&batch(&[("m{a=\"1\"}", 3.0), ("m{a=\"2\"}", 4.0)]))).unwrap();
+    assert_eq!((committed.samples, committed.added_series), (2, 0));
+    assert_eq!(
+        fixture.stored("m"),
+        [r#"m{a="1", instance="a:1", job="web"} 1000=1.5 2000=3"#, r#"m{a="2", instance="a:1", job="web"} 1000=2 2000=4"#]
+    );
+    assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1000=1 2000=1"#]);
+    assert_eq!(fixture.stored("scrape_series_added"), [r#"scrape_series_added{instance="a:1", job="web"} 1000=2 2000=0"#]);
+    assert_eq!(fixture.stored("scrape_duration_seconds"), [r#"scrape_duration_seconds{instance="a:1", job="web"} 1000=0.25 2000=0.25"#]);
+}
+
+#[test]
+fn a_series_that_goes_away_ends_with_one_stale_mark() {
+    let mut fixture = fixture(options());
+    fixture.scrape(1, Some(&batch(&[("m{a=\"1\"}", 1.0), ("m{a=\"2\"}", 1.0)]))).unwrap();
+    fixture.scrape(2, Some(&batch(&[("m{a=\"2\"}", 2.0)]))).unwrap();
+    fixture.scrape(3, Some(&batch(&[("m{a=\"2\"}", 3.0)]))).unwrap();
+    assert_eq!(
+        fixture.stored("m"),
+        [r#"m{a="1", instance="a:1", job="web"} 1=1 2=stale"#, r#"m{a="2", instance="a:1", job="web"} 1=1 2=2 3=3"#]
+    );
+}
+
+#[test]
+fn a_failed_scrape_ends_all_series_and_they_come_back() {
+    let mut fixture = fixture(options());
+    fixture.scrape(1, Some(&batch(&[("m", 1.0)]))).unwrap();
+    fixture.scrape(2, None).unwrap();
+    fixture.scrape(3, None).unwrap();
+    let committed = fixture.scrape(4, Some(&batch(&[("m", 4.0)]))).unwrap();
+    assert_eq!(committed.added_series, 1);
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1 2=stale 4=4"#]);
+    assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1 2=0 3=0 4=1"#]);
+}
+
+#[test]
+fn a_text_that_cannot_be_read_fails_the_scrape_and_stores_nothing_of_it() {
+    let mut fixture = fixture(options());
+    fixture.scrape(1, Some(&batch(&[("m", 1.0)]))).unwrap();
+    let error = fixture.scrape(2, Some(&batch(&[("m", 2.0), ("n{", 2.0)]))).unwrap_err();
+    assert!(matches!(&error, IngestError::SeriesText { series, .. } if series == "n{"), "{error}");
+    fixture.scrape(2, None).unwrap();
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1 2=stale"#]);
+    assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1 2=0"#]);
+}
+
+#[test]
+fn more_samples_than_the_limit_fail_the_scrape() {
+    let mut fixture = fixture(IngestOptions { sample_limit: 1, ..options() });
+    let error = fixture.scrape(1, Some(&batch(&[("m", 1.0), ("n", 1.0)]))).unwrap_err();
+    assert_eq!(error.to_string(), "the target gave 2 samples; sample_limit is 1");
+}
+
+#[test]
+fn a_guest_cannot_forge_up_and_a_label_named_value_is_a_label() {
+    let mut fixture = fixture(options());
+    fixture.scrape(1, Some(&batch(&[("up", 7.0), ("m{value=\"x\",job=\"mine\"}", 1.0)]))).unwrap();
+    assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1"#]);
+    assert_eq!(fixture.stored("exported_up"), [r#"exported_up{instance="a:1", job="web"} 1=7"#]);
+    assert_eq!(fixture.stored("m"), [r#"m{exported_job="mine", instance="a:1", job="web", value="x"} 1=1"#]);
+}
+
+#[test]
+fn own_times_are_kept_when_honoured_and_end_without_a_mark() {
+    let mut fixture = fixture(options());
+    let mut timed = batch(&[("m", 1.0), ("n", 1.0)]);
+    timed.timestamps = vec![500, i64::MIN];
+    fixture.scrape(1_000, Some(&timed)).unwrap();
+    fixture.scrape(2_000, Some(&batch(&[]))).unwrap();
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 500=1"#]);
+    assert_eq!(fixture.stored("n"), [r#"n{instance="a:1", job="web"} 1000=1 2000=stale"#]);
+}
+
+#[test]
+fn a_removed_target_ends_everything_it_had() {
+    let mut fixture = fixture(options());
+    fixture.scrape(1, Some(&batch(&[("m", 1.0)]))).unwrap();
+    fixture.series.end(&fixture.storage, 2).unwrap();
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1 2=stale"#]);
+    assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1 2=stale"#]);
+}
