@@ -3,13 +3,13 @@
 
 /// A file of the page.
 #[derive(Debug)]
-pub struct Asset {
+pub(crate) struct Asset {
     /// Where it is served.
-    pub path: &'static str,
+    pub(crate) path: &'static str,
     /// The value of `Content-Type`.
-    pub content_type: &'static str,
+    pub(crate) content_type: &'static str,
     /// What is in it.
-    pub text: &'static str,
+    pub(crate) text: &'static str,
 }
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -17,7 +17,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// All files of the page.
-pub const ASSETS: [Asset; 9] = [
+pub(crate) const ASSETS: [Asset; 9] = [
     Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
     Asset { path: "/ui/style.css", content_type: CSS, text: include_str!("style.css") },
     Asset { path: "/ui/icon.svg", content_type: "image/svg+xml", text: include_str!("icon.svg") },
@@ -31,7 +31,7 @@ pub const ASSETS: [Asset; 9] = [
 
 /// What the browser may do on the page's behalf: load these files and talk to this server; no inline script, no frame around it,
 /// no form to elsewhere. A metric name or label that slipped past the escaping could still do nothing.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
     form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ export function showPlugins(state) {
 const COLUMNS = [
   { heading: "State", cell: stateCell },
   { heading: "Plugin", cell: nameCell },
-  { heading: "May do", cell: grantCell },
+  { heading: "May do", class: "grow", cell: grantCell },
   { heading: "Calls", class: "number", cell: (plugin) => [count(plugin.calls)] },
   { heading: "Failed", class: "number", cell: failureCell },
   { heading: "CPU per call", class: "number", cell: (plugin) => [plugin.calls > 0 ? duration(plugin.cpu_seconds / plugin.calls) : "–"] },
@@ -44,7 +44,7 @@ function nameCell(plugin) {
 }
 
 function grantCell(plugin) {
-  const items = plugin.may.map(({ text, reason }) => element("li", { class: "may" }, text, reason ? element("small", {}, ` – “${reason}”`) : null));
+  const items = plugin.may.map(({ text, reason }) => element("li", { class: "may" }, `may ${text}`, reason ? element("small", {}, ` – “${reason}”`) : null));
   items.push(...plugin.missing.map(({ text, reason }) => element("li", { class: "missing" }, `not granted: ${text}`, element("small", {}, ` – “${reason}”`))));
   if (plugin.cannot) items.push(element("li", { class: "cannot" }, plugin.cannot));
   return [element("ul", { class: "grants" }, ...items)];

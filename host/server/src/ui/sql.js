@@ -100,9 +100,10 @@ function say(text) {
 function showResult(body, seconds) {
   const { columns, rows } = body;
   const more = body.truncated ? `The first ${plural(rows.length, "row")}` : plural(rows.length, "row");
-  say(`${more} in ${duration(seconds)}${body.truncated ? "; the CSV has all of them" : ""}`);
+  const notes = [body.truncated ? "the CSV has all of them" : "", ...(body.warnings ?? [])].filter(Boolean);
+  say([`${more} in ${duration(seconds)}`, ...notes].join("; "));
   byId("sql-csv").hidden = rows.length === 0;
-  const kinds = columns.map(({ type }) => (/^(U?Int|Float|Decimal)/.test(type) ? "number" : /^(Timestamp|Date)/.test(type) ? "time" : ""));
+  const kinds = columns.map(({ type }) => (/^(u?int|float|decimal)/.test(type) ? "number" : /^(timestamp|date)/.test(type) ? "time" : ""));
   const heading = ({ name, type }, index) => element("th", { scope: "col", class: kinds[index] }, name, element("small", {}, type));
   const cell = (value, index) =>
     value === null ? element("td", { class: `null ${kinds[index]}` }, "null") : element("td", { class: kinds[index] }, cellText(value));

@@ -59,13 +59,13 @@ function columns(nowMs) {
   ];
   const labels = (target) => {
     const own = Object.entries(target.labels).filter(([label]) => label !== "job" && label !== "instance");
-    return [element("span", { class: "sub mono" }, own.length === 0 ? "" : labelText(Object.fromEntries(own)))];
+    return own.length === 0 ? [] : [element("span", { class: "sub mono" }, labelText(Object.fromEntries(own)))];
   };
   const last = (target) => [target.last_scrape_ms === null ? "–" : ago(target.last_scrape_ms, nowMs)];
   const took = (target) => [target.last_scrape_ms === null ? "–" : duration(target.last_duration_seconds)];
   return [
     { heading: "State", cell: health },
-    { heading: "Target", cell: name },
+    { heading: "Target", class: "grow", cell: name },
     { heading: "Plugin", cell: (target) => [target.plugin] },
     { heading: "Labels", cell: labels },
     { heading: "Asked", class: "when", cell: last },

@@ -1,0 +1,87 @@
+//! The command line: what each command takes, what it prints and the code it ends with: 0 fine, 1 it failed, 2 bad usage or bad
+//! configuration. The work is done by the parts that the commands call.
+
+mod check;
+mod http_client;
+mod install;
+mod output;
+mod plugin;
+mod printable;
+mod serve;
+mod sql;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Output, is_closed_output};
+pub use serve::{DEFAULT_PLUGINS_DIR, LogFormat, ServeArgs};
+
+/// One process that watches, stores, answers and alerts.
+#[derive(Debug, Parser)]
+#[command(name = "cepmon", version, max_term_width = 110, after_help = "Exit codes: 0 fine, 1 it failed, 2 bad usage or bad configuration.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: scrape, store, evaluate rules, deliver alerts, answer queries
+    Serve(ServeArgs),
+    /// Ask SQL of a running server, or of a data directory that no server uses
+    Sql(sql::SqlArgs),
+    /// Build, install, list and remove plugins, and say what they may do
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// Check configuration files without starting anything
+    Check(check::CheckArgs),
+}
+
+/// Why a command did not succeed, as far as the exit code tells.
+#[derive(Debug)]
+pub enum Failure {
+    /// It was asked for well, but did not work: code 1.
+    Failed(anyhow::Error),
+    /// It was asked for wrongly, on the command line or in a configuration file: code 2.
+    Usage(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl Failure {
+    /// Bad usage or bad configuration.
+    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self::Usage(error.into())
+    }
+}
+
+/// Reads the command line, runs the command, prints what went wrong. `main` returns what this returns.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::stdout();
+    let done = match cli.command {
+        Command::Serve(args) => crate::serve::run(args),
+        Command::Sql(args) => sql::run(&args, &mut output),
+        Command::Plugin(command) => plugin::run(&command, &mut output),
+        Command::Check(args) => check::run(&args, &mut output),
+    };
+    let done = done.and_then(|()| output.flush().map_err(Failure::from));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Failed(error)) if is_closed_output(&error) => ExitCode::SUCCESS,
+        Err(Failure::Failed(error)) => report(&error, 1),
+        Err(Failure::Usage(error)) => report(&error, 2),
+    }
+}
+
+fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+    // Whoever closed standard error does not want to know either.
+    writeln!(io::stderr(), "cepmon: {error:#}").ok();
+    ExitCode::from(code)
+}

@@ -1,0 +1,232 @@
+//! `cepmon plugin …`: the author's and the operator's commands. They print and ask; building, checking, granting and keeping files is
+//! the plugin host's. Installing has a file of its own.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use cepmon_plugin::{Grants, Limits, Options, PluginHost, PluginState, PluginStatus};
+use clap::{Args, Subcommand};
+
+use super::Failure;
+use super::install::{self, InstallArgs};
+use super::output::Output;
+use super::printable::printable;
+use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
+use crate::web::grant_words;
+
+/// What a running server needs to see a change.
+pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it at the next reload (SIGHUP, or POST /-/reload)";
+
+/// The commands below `cepmon plugin`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PluginCommand {
+    /// Compile plugins from source: DIR becomes DIR/NAME.wasm, with its manifest inside
+    Build {
+        /// Folders with Cargo.toml, plugin.toml and src
+        #[arg(required = true, value_name = "DIR")]
+        folders: Vec<PathBuf>,
+    },
+    /// Write bundled.lock for a folder of plugins that come with cepmon: each is granted what it asks for
+    Bundle {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
+    /// Install a plugin, after showing what it asks for
+    Install(InstallArgs),
+    /// List all plugins and what they may do
+    List {
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Show one plugin: what it is, what it asks for and why, what it may do
+    Show {
+        /// The plugin
+        name: String,
+        #[command(flatten)]
+        folders: Folders,
+    },
+    /// Remove an installed plugin and its grants
+    Remove {
+        /// The plugin
+        name: String,
+        #[command(flatten)]
+        folder: Folder,
+    },
+    /// Let a plugin do something: files, files:/proc/stat, statfs, http, http:target, http:HOST:PORT
+    Grant(GrantArgs),
+    /// Take a grant back
+    Revoke(GrantArgs),
+}
+
+/// Options of `grant` and `revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct GrantArgs {
+    /// The plugin
+    name: String,
+    /// What to grant or revoke, as `cepmon plugin show` spells it
+    #[arg(required = true, value_name = "CAPABILITY")]
+    capabilities: Vec<String>,
+    #[command(flatten)]
+    folders: Folders,
+}
+
+/// The operator's folder of plugins.
+#[derive(Debug, Args)]
+pub(crate) struct Folder {
+    /// Plugins that you installed; a missing folder is an empty one
+    #[arg(long, value_name = "DIR", default_value = DEFAULT_PLUGINS_DIR, env = "CEPMON_PLUGINS_DIR")]
+    pub(crate) plugins_dir: PathBuf,
+}
+
+/// Both folders of plugins.
+#[derive(Debug, Args)]
+pub(crate) struct Folders {
+    #[command(flatten)]
+    own: Folder,
+    /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
+    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
+    bundled_plugins_dir: Option<PathBuf>,
+    /// Where compiled plugins are cached [default: $XDG_CACHE_HOME/cepmon, ~/.cache/cepmon or the system's temporary folder]
+    #[arg(long, value_name = "DIR", env = "CEPMON_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+}
+
+impl Folders {
+    fn bundled(&self) -> Option<PathBuf> {
+        self.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir)
+    }
+
+    /// The plugins as a server with these folders would have them.
+    fn load(&self) -> Result<Vec<PluginStatus>, cepmon_plugin::Error> {
+        let host = PluginHost::open(Options {
+            plugins_dir: self.own.plugins_dir.clone(),
+            bundled_dir: self.bundled(),
+            cache_dir: self.cache_dir.clone().unwrap_or_else(default_cache_dir),
+            host_name: String::new(),
+            external_labels: Vec::new(),
+            limits: Limits::default(),
+        })?;
+        Ok(host.plugins())
+    }
+}
+
+pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        PluginCommand::Build { folders } => {
+            for built in cepmon_plugin::build(folders)? {
+                writeln!(output, "{built}")?;
+            }
+        }
+        PluginCommand::Bundle { folder } => {
+            let names = cepmon_plugin::write_bundled_lock(folder)?;
+            writeln!(output, "{}: {}", folder.join("bundled.lock").display(), names.join(", "))?;
+        }
+        PluginCommand::Install(args) => install::run(args, output)?,
+        PluginCommand::List { folders } => list(&folders.load()?, output)?,
+        PluginCommand::Show { name, folders } => show(folders.load()?, name, output)?,
+        PluginCommand::Remove { name, folder } => {
+            cepmon_plugin::remove(&folder.plugins_dir, name)?;
+            writeln!(output, "removed {name} and its grants; {HOW_TO_RELOAD}")?;
+        }
+        PluginCommand::Grant(args) => {
+            let bundled = args.folders.bundled();
+            let grants = cepmon_plugin::grant(&args.folders.own.plugins_dir, bundled.as_deref(), &args.name, &args.capabilities)?;
+            print_grants(&args.name, &grants, output)?;
+        }
+        PluginCommand::Revoke(args) => {
+            let bundled = args.folders.bundled();
+            let grants = cepmon_plugin::revoke(&args.folders.own.plugins_dir, bundled.as_deref(), &args.name, &args.capabilities)?;
+            print_grants(&args.name, &grants, output)?;
+        }
+    }
+    Ok(())
+}
+
+fn print_grants(name: &str, grants: &Grants, output: &mut impl Write) -> std::io::Result<()> {
+    writeln!(output, "{name} now")?;
+    for (_, text) in grant_words::permissions(grants) {
+        writeln!(output, "  may {text}")?;
+    }
+    if let Some(text) = grant_words::cannot(grants) {
+        writeln!(output, "  {text}")?;
+    }
+    writeln!(output, "{HOW_TO_RELOAD}")
+}
+
+fn list(plugins: &[PluginStatus], output: &mut impl Write) -> std::io::Result<()> {
+    if plugins.is_empty() {
+        return writeln!(output, "no plugins; install one with: cepmon plugin install FILE.wasm");
+    }
+    let mut lines = vec![["NAME", "VERSION", "KIND", "STATE", "FROM", "GRANTED"].map(str::to_owned)];
+    for plugin in plugins {
+        let granted: Vec<&str> = cepmon_plugin::CAPABILITIES.into_iter().filter(|capability| plugin.granted.allows(capability)).collect();
+        lines.push([
+            printable(&plugin.name).into_owned(),
+            plugin.version.clone(),
+            plugin.kind.map_or("", |kind| kind.as_str()).to_owned(),
+            plugin.state.as_str().to_owned(),
+            if plugin.is_bundled { "cepmon" } else { "you" }.to_owned(),
+            if granted.is_empty() { "nothing".to_owned() } else { granted.join(", ") },
+        ]);
+    }
+    let widths: [usize; 6] = std::array::from_fn(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0));
+    for line in &lines {
+        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(output, "{}", cells.join("  ").trim_end())?;
+    }
+    for plugin in plugins {
+        for problem in problems(plugin) {
+            writeln!(output, "{}: {}", printable(&plugin.name), printable(problem))?;
+        }
+    }
+    Ok(())
+}
+
+/// Why it does not run, or not from its newest file.
+fn problems(plugin: &PluginStatus) -> impl Iterator<Item = &str> {
+    let refusal = match &plugin.state {
+        PluginState::Ready => None,
+        PluginState::Refused(reason) => Some(reason.as_str()),
+    };
+    refusal.into_iter().chain(plugin.reload_problem.as_deref())
+}
+
+fn show(plugins: Vec<PluginStatus>, name: &str, output: &mut impl Write) -> Result<(), Failure> {
+    let Some(plugin) = plugins.iter().find(|plugin| plugin.name == name) else {
+        let near = crate::config::suggestion(name, plugins.iter().map(|plugin| plugin.name.as_str()));
+        let near = near.map(|near| format!("; did you mean \"{near}\"")).unwrap_or_default();
+        return Err(anyhow::anyhow!("cannot find plugin \"{name}\"{near}; run: cepmon plugin list").into());
+    };
+    let mut field = |title: &str, text: &str| {
+        if text.is_empty() { Ok(()) } else { writeln!(output, "{title:<12} {}", printable(text)) }
+    };
+    field("plugin", &format!("{} {}", plugin.name, plugin.version))?;
+    field("kind", plugin.kind.map_or("", |kind| kind.as_str()))?;
+    field("description", &plugin.description)?;
+    field("license", &plugin.license)?;
+    field("file", &plugin.path.display().to_string())?;
+    field("digest", &plugin.digest.map(|digest| digest.to_string()).unwrap_or_default())?;
+    field("comes from", if plugin.is_bundled { "cepmon" } else { "you" })?;
+    field("state", plugin.state.as_str())?;
+    for problem in problems(plugin) {
+        field("problem", problem)?;
+    }
+    field("imports", &plugin.imports.join(", "))?;
+    for (_, text) in grant_words::permissions(&plugin.granted) {
+        field("may", &text)?;
+    }
+    if let Some(text) = grant_words::cannot(&plugin.granted) {
+        field("", text.trim_start())?;
+    }
+    for (capability, text) in grant_words::permissions(&plugin.missing) {
+        field("not granted", &format!("{text}; run: cepmon plugin grant {name} {capability}"))?;
+    }
+    for (capability, reason) in &plugin.reasons {
+        field("asks for", &format!("{capability}: \"{reason}\""))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

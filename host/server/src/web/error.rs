@@ -1,0 +1,175 @@
+//! From errors to HTTP: the only place that knows which status an error gets. The body is always
+//! `{"error": {"message", "kind"}}`, for SQL also `line` and `column` where they are known.
+
+use std::error::Error;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request was not answered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebError {
+    /// The statement gave no answer.
+    #[error(transparent)]
+    Sql(cepmon_sql::Error),
+    /// The disk refused.
+    #[error(transparent)]
+    Storage(cepmon_storage::Error),
+    /// The body is not what the path takes.
+    #[error("cannot read request body: {}; send {{\"query\": \"SELECT …\"}} with Content-Type: application/json", .0.body_text())]
+    Body(JsonRejection),
+    /// None of our forms of a result is acceptable.
+    #[error(
+        "cannot answer in a form of \"{accept}\"; accept application/json, text/csv, text/plain, application/vnd.apache.arrow.stream \
+         or application/vnd.apache.parquet"
+    )]
+    NotAcceptable { accept: String },
+    /// The request was addressed to a name that is not ours.
+    #[error("cannot serve host \"{host}\": without authentication only loopback names are served (DNS rebinding); add it to web.hosts")]
+    ForeignHost { host: String },
+    /// A web page of another site sent the request.
+    #[error("cannot accept a request from a page of \"{origin}\": only pages of this server may change something")]
+    ForeignOrigin { origin: String },
+    /// The new configuration was refused; the old one goes on.
+    #[error("cannot reload the configuration, the old one stays in force: {0}")]
+    Reload(String),
+    /// The server is still starting.
+    #[error("cannot answer yet: the write-ahead log is read again and plugins are loaded; try again in a moment")]
+    NotReady,
+    /// There is nothing at this path.
+    #[error("cannot find \"{path}\"; see / for the page and /metrics, /api/v1/sql for the rest")]
+    NoSuchPath { path: String },
+    /// Work on another thread ended by a panic: a bug, reported in the log.
+    #[error("cannot finish the request: the work for it crashed; see the server's log")]
+    Crashed(#[source] tokio::task::JoinError),
+}
+
+impl WebError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Sql(error) => sql_status(error),
+            Self::Storage(error) if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Storage(_) | Self::Crashed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Body(rejection) => rejection.status(),
+            Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
+            Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
+            Self::Reload(_) => StatusCode::BAD_REQUEST,
+            Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Sql(error) => sql_kind(error),
+            Self::Storage(_) => "storage",
+            Self::Body(_) | Self::NotAcceptable { .. } => "request",
+            Self::ForeignHost { .. } => "host",
+            Self::ForeignOrigin { .. } => "origin",
+            Self::Reload(_) => "configuration",
+            Self::NotReady => "starting",
+            Self::NoSuchPath { .. } => "path",
+            Self::Crashed(_) => "crash",
+        }
+    }
+}
+
+/// 408 and 413 are the time and the memory limit; other statements' faults are 400, ours 500.
+fn sql_status(error: &cepmon_sql::Error) -> StatusCode {
+    match error {
+        cepmon_sql::Error::Timeout { .. } => StatusCode::REQUEST_TIMEOUT,
+        cepmon_sql::Error::Memory { .. } | cepmon_sql::Error::TooLong { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        error if error.is_user_error() => StatusCode::BAD_REQUEST,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn sql_kind(error: &cepmon_sql::Error) -> &'static str {
+    match error {
+        cepmon_sql::Error::Syntax { .. } => "syntax",
+        cepmon_sql::Error::Plan { .. } => "plan",
+        cepmon_sql::Error::ReadOnly { .. } => "read-only",
+        cepmon_sql::Error::TooLong { .. } => "too-long",
+        cepmon_sql::Error::Timeout { .. } => "timeout",
+        cepmon_sql::Error::Memory { .. } => "memory",
+        cepmon_sql::Error::Execution { .. } => "execution",
+        cepmon_sql::Error::Storage(_) => "storage",
+        _ => "engine",
+    }
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: BodyError,
+}
+
+#[derive(Serialize)]
+struct BodyError {
+    message: String,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
+}
+
+impl IntoResponse for WebError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let message = joined(&self);
+        if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+            tracing::error!(%status, error = message, "request failed");
+        }
+        let position = match &self {
+            Self::Sql(error) => error.position(),
+            _ => None,
+        };
+        let error = BodyError { message, kind: self.kind(), line: position.map(|at| at.line), column: position.map(|at| at.column) };
+        (status, Json(Body { error })).into_response()
+    }
+}
+
+/// The messages of an error and its causes, joined with `: `.
+fn joined(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message.push_str(": ");
+        message.push_str(&error.to_string());
+        cause = error.source();
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn each_kind_of_sql_error_has_its_status() {
+        let of = |error: cepmon_sql::Error| {
+            let error = WebError::Sql(error);
+            (error.status().as_u16(), error.kind())
+        };
+        let text = || "x".to_owned();
+        assert_eq!(of(cepmon_sql::Error::Syntax { position: None, message: text() }), (400, "syntax"));
+        assert_eq!(of(cepmon_sql::Error::Plan { position: None, message: text() }), (400, "plan"));
+        assert_eq!(of(cepmon_sql::Error::ReadOnly { statement: text() }), (400, "read-only"));
+        assert_eq!(of(cepmon_sql::Error::Timeout { limit: Duration::from_secs(1) }), (408, "timeout"));
+        assert_eq!(of(cepmon_sql::Error::Memory { limit_bytes: 1, detail: text() }), (413, "memory"));
+        assert_eq!(of(cepmon_sql::Error::Execution { message: text() }), (400, "execution"));
+        let source: Box<dyn Error + Send + Sync> = "the table is gone".into();
+        assert_eq!(of(cepmon_sql::Error::Live { table: text(), source }), (500, "engine"));
+    }
+
+    #[test]
+    fn the_message_holds_its_causes() {
+        let source: Box<dyn Error + Send + Sync> = "the lock is poisoned".into();
+        let error = WebError::Sql(cepmon_sql::Error::Live { table: "plugins".to_owned(), source });
+        assert_eq!(joined(&error), "cannot read table \"plugins\": the lock is poisoned");
+    }
+}

@@ -1,0 +1,145 @@
+//! The one HTTP port: SQL, metrics of cepmon itself, health, administration and the page. The only part that knows HTTP status codes.
+//!
+//! [`App`] is what the handlers work on. It exists before the storage is open, so that `/-/healthy` and the page answer while the log is
+//! read again; [`App::start`] makes the rest work. Scraping, rules and delivery are elsewhere: they come in through [`Control`].
+
+mod accept;
+mod error;
+mod host_guard;
+mod life;
+mod listen;
+mod metrics;
+pub(crate) mod grant_words;
+mod page;
+mod process;
+mod sql;
+mod state;
+mod stats;
+
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::Uri;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use cepmon_plugin::PluginHost;
+use cepmon_sql::SqlEngine;
+use cepmon_storage::Storage;
+use futures::future::BoxFuture;
+use tokio::net::TcpListener;
+
+use error::WebError;
+pub(crate) use host_guard::HostPolicy;
+pub(crate) use accept::ResultForm;
+pub(crate) use sql::encode as encode_result;
+pub(crate) use state::TargetState;
+pub(crate) use stats::ServerStats;
+
+/// How long open requests may go on after the stop signal.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the web surface asks of the running server.
+pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
+    /// All targets with the outcome of their last scrape.
+    fn targets(&self) -> Vec<TargetState>;
+
+    /// Reads the configuration again: all of it or, with an error that says file, line and column, nothing.
+    fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
+}
+
+/// The parts that requests are answered from, once they are all there.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// The data.
+    pub(crate) storage: Arc<Storage>,
+    /// The plugins.
+    pub(crate) plugins: Arc<PluginHost>,
+    /// SQL over the data.
+    pub(crate) sql: Arc<SqlEngine>,
+    /// Targets and reload.
+    pub(crate) control: Arc<dyn Control>,
+}
+
+/// The state behind all handlers.
+#[derive(Debug)]
+pub(crate) struct App {
+    stats: Arc<ServerStats>,
+    running: OnceLock<Running>,
+}
+
+impl App {
+    /// A server that is still starting: `/-/ready` and everything that needs data answer 503.
+    pub(crate) fn new(stats: Arc<ServerStats>) -> Self {
+        Self { stats, running: OnceLock::new() }
+    }
+
+    /// From now on the server is ready. Calling it twice changes nothing.
+    pub(crate) fn start(&self, running: Running) {
+        if self.running.set(running).is_err() {
+            tracing::error!("BUG: the web server was started twice");
+        }
+    }
+
+    fn running(&self) -> Result<&Running, WebError> {
+        self.running.get().ok_or(WebError::NotReady)
+    }
+}
+
+/// All paths, behind the guard of the `Host` header.
+pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
+    Router::new()
+        .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
+        .route("/api/v1/admin/flush", post(life::flush))
+        .route("/api/v1/cepmon/state", get(state::show_state))
+        .route("/metrics", get(metrics::show_metrics))
+        .route("/-/healthy", get(life::healthy))
+        .route("/-/ready", get(life::ready))
+        .route("/-/reload", post(life::reload))
+        .with_state(Arc::clone(&app))
+        .merge(page::page_routes())
+        .fallback(no_such_path)
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), host_guard::guard_host))
+        .layer(middleware::from_fn_with_state(app, count_request))
+}
+
+/// Serves until `stop` ends; requests that are open then have ten seconds to finish.
+pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+    let (stopped, mut is_stopped) = tokio::sync::watch::channel(false);
+    let signal = async move {
+        stop.await;
+        stopped.send_replace(true);
+    };
+    let serving = axum::serve(listen::BoundedListener::new(listener), router).with_graceful_shutdown(signal);
+    let out_of_patience = async move {
+        // An error means that the sender is gone without a stop: then only the server itself ends this.
+        if is_stopped.wait_for(|stopped| *stopped).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        result = serving.into_future() => result,
+        () = out_of_patience => {
+            tracing::warn!(seconds = GRACE.as_secs(), "stopped with requests still open");
+            Ok(())
+        }
+    }
+}
+
+async fn no_such_path(uri: Uri) -> WebError {
+    WebError::NoSuchPath { path: uri.path().to_owned() }
+}
+
+async fn count_request(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    app.stats.count_request(response.status().as_u16());
+    response
+}
+
+#[cfg(test)]
+mod tests;
