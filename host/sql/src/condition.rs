@@ -65,9 +65,10 @@ pub(crate) fn conditions_of(filter: &Expr, subject_of: &dyn Fn(&str) -> Option<S
             let values: Vec<String> = list.iter().map(|item| text(literal(item)?)).collect::<Option<_>>()?;
             if *negated { none_of(&name, &values) } else { one_of(&name, &values) }
         }
-        Expr::Like(like) if !like.negated => {
+        Expr::Like(like) => {
             let Subject::Label(name) = subject(&like.expr)? else { return None };
-            matching(&name, MatchOp::Regex, &like_regex(like)?)
+            let op = if like.negated { MatchOp::NotRegex } else { MatchOp::Regex };
+            matching(&name, op, &like_regex(like)?)
         }
         Expr::IsNull(expr) => {
             let Subject::Label(name) = subject(expr)? else { return None };

@@ -22,7 +22,7 @@ pub(crate) fn diagnose(error: DataFusionError, catalog: &Catalog, memory_bytes: 
         DataFusionError::Plan(message) => plan_error(plan_problem(&message, catalog)),
         DataFusionError::NotImplemented(message) | DataFusionError::Configuration(message) => plan_error(one_line(&message)),
         DataFusionError::ObjectStore(source) => plan_error(format!("no file or address can be read: {source}")),
-        DataFusionError::ResourcesExhausted(message) => Error::Memory { limit_bytes: memory_bytes, detail: memory_problem(&message) },
+        DataFusionError::ResourcesExhausted(message) => Error::Memory { limit_bytes: memory_bytes, detail: one_line(&message) },
         DataFusionError::Execution(message) => Error::Execution { message: one_line(&message) },
         DataFusionError::ArrowError(source, _) => match *source {
             ArrowError::IoError(..) | ArrowError::MemoryError(_) | ArrowError::IpcError(_) => Error::Engine(source),
@@ -153,12 +153,6 @@ fn list(names: &[&str]) -> String {
     const SHOWN: usize = 20;
     let rest = if names.len() > SHOWN { ", …" } else { "" };
     format!("{}{rest}", names[..names.len().min(SHOWN)].join(", "))
-}
-
-/// "Additional allocation failed …: a, b, c. Error: Failed to allocate …" → the last part, which says who wanted what.
-fn memory_problem(message: &str) -> String {
-    let detail = message.rsplit_once("Error: ").map_or(message, |(_, detail)| detail);
-    lower_first(&one_line(detail))
 }
 
 fn one_line(message: &str) -> String {

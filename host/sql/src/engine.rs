@@ -72,6 +72,9 @@ impl QueryResult {
 /// Statements that run at once; the others wait for their turn within their time limit.
 const MAX_CONCURRENT_STATEMENTS: usize = 8;
 
+/// How much longer than its limit a statement is waited for, to learn why it ended.
+const GRACE: Duration = Duration::from_secs(1);
+
 /// Stack of the engine's threads. Planning walks expressions recursively, and in a debug build a level costs kilobytes; only what is touched
 /// becomes memory.
 const THREAD_STACK_BYTES: usize = 32 << 20;
@@ -115,7 +118,8 @@ impl SqlEngine {
         Ok(Self { runtime: Some(runtime), handle, work, timeout: options.timeout, memory_bytes: options.memory_bytes })
     }
 
-    /// The answer to one read-only statement, collected. When the future is dropped, the statement is cancelled.
+    /// The answer to one read-only statement, collected. When the future is dropped, the statement is cancelled. To be awaited on a tokio
+    /// runtime with time enabled.
     pub async fn query(&self, sql: &str) -> Result<QueryResult, Error> {
         self.query_with(sql, QueryOptions::default()).await
     }
@@ -134,10 +138,11 @@ impl SqlEngine {
         // A set, because a dropped set aborts its task.
         let mut tasks = JoinSet::new();
         tasks.spawn_on(statement, &self.handle);
-        match tasks.join_next().await {
-            Some(Ok(result)) => result,
-            Some(Err(failure)) => Err(Error::Engine(Box::new(failure))),
-            None => Err(Error::Timeout { limit: timeout }),
+        match tokio::time::timeout(timeout + GRACE, tasks.join_next()).await {
+            Ok(Some(Ok(result))) => result,
+            Ok(Some(Err(failure))) => Err(Error::Engine(Box::new(failure))),
+            // Some step computes on and on without giving way: its answer is not waited for, and it ends after that step.
+            Ok(None) | Err(_) => Err(Error::Timeout { limit: timeout }),
         }
     }
 }

@@ -14,6 +14,8 @@ mod error;
 mod live;
 mod guard;
 mod session;
+mod memory;
+mod cooperation;
 mod catalog;
 mod table;
 mod scan;

@@ -10,11 +10,12 @@ use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::context::SessionConfig;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{FairSpillPool, TrackConsumersPool};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 
+use crate::cooperation::YieldAfterMultiplying;
+use crate::memory::StatementPool;
 use crate::{Error, function};
 
 /// The only catalogue.
@@ -40,11 +41,8 @@ pub(crate) fn environment(memory_bytes: usize, spill_dir: &Path) -> Result<Arc<R
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill_dir.to_owned()]))
         .with_max_temp_directory_size(MAX_SPILL_BYTES);
-    // Fair: one statement's sort cannot starve another's. Tracked: the error names the operators that hold the memory.
-    let top_consumers = NonZeroUsize::new(3).expect("BUG: three is not zero");
-    let pool = TrackConsumersPool::new(FairSpillPool::new(memory_bytes), top_consumers);
     let environment = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(pool))
+        .with_memory_pool(Arc::new(StatementPool::new(memory_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()
         .map_err(|source| start_error(Box::new(source)))?;
@@ -63,6 +61,7 @@ pub(crate) fn state(environment: &Arc<RuntimeEnv>, memory_bytes: usize, catalogs
         .with_scalar_functions(function::scalars())
         .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
         .with_window_functions(SessionStateDefaults::default_window_functions())
+        .with_physical_optimizer_rule(Arc::new(YieldAfterMultiplying))
         .with_table_function_list(SessionStateDefaults::default_table_functions())
         .build();
     // From here on `now()` is a constant, so that time ranges reach the scan.
@@ -76,8 +75,8 @@ pub(crate) fn cores() -> usize {
 }
 
 fn config(memory_bytes: usize) -> SessionConfig {
-    // DataFusion holds 10 MiB back for the merge after a spilled sort; a small limit would be gone before the first row.
-    let sort_reserve_bytes = (memory_bytes / 16).min(10 << 20);
+    // Held back for the merge after a spilled sort. DataFusion's 10 MiB a partition would be all of a small limit.
+    let sort_reserve_bytes = (memory_bytes / 8).min(10 << 20);
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, DEFAULT_SCHEMA)
         .with_create_default_catalog_and_schema(false)

@@ -11,33 +11,85 @@ async fn check(filter: &str, want: Expect) {
 
 #[tokio::test]
 async fn equality_and_lists_are_matchers() {
-    check("mode = 'idle'", expect![[r#""#]]).await;
-    check("'idle' = mode", expect![[r#""#]]).await;
-    check("mode <> 'idle'", expect![[r#""#]]).await;
-    check("mode IN ('a.b', 'c')", expect![[r#""#]]).await;
-    check("mode IN ('a', 'b', 'c', 'd', 'e')", expect![[r#""#]]).await;
-    check("mode NOT IN ('a', 'b', 'c', 'd', 'e')", expect![[r#""#]]).await;
-    check("mode IS NULL AND cpu IS NOT NULL", expect![[r#""#]]).await;
-    check("labels['value'] = 'x'", expect![[r#""#]]).await;
+    check("mode = 'idle'", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode="idle"]"#]]).await;
+    check("'idle' = mode", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode="idle"]"#]]).await;
+    check("mode <> 'idle'", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode!="idle", mode!=""]"#]]).await;
+    check("mode IN ('a.b', 'c')", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode=~"a\\.b|c"]"#]]).await;
+    check("mode IN ('a', 'b', 'c', 'd', 'e')", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode=~"a|b|c|d|e"]"#]]).await;
+    check(
+        "mode NOT IN ('a', 'b', 'c', 'd', 'e')",
+        expect![[r#"StorageScan: samples, matchers=[__name__="m", mode!~"a|b|c|d|e", mode!=""]"#]],
+    )
+    .await;
+    check("mode IS NULL AND cpu IS NOT NULL", expect![[r#"StorageScan: samples, matchers=[__name__="m", mode="", cpu!=""]"#]]).await;
+    check("labels['value'] = 'x'", expect![[r#"StorageScan: samples, matchers=[__name__="m", value="x"]"#]]).await;
 }
 
 #[tokio::test]
 async fn patterns_are_matchers_and_are_checked_again() {
-    check("mode LIKE 'id%'", expect![[r#""#]]).await;
-    check("mode LIKE 'a\\_b_'", expect![[r#""#]]).await;
-    check("mode ILIKE '%x'", expect![[r#""#]]).await;
-    check("mode ~ '^a|b$'", expect![[r#""#]]).await;
-    check("mode !~ 'a'", expect![[r#""#]]).await;
-    check("mode ~* 'A'", expect![[r#""#]]).await;
+    check(
+        "mode LIKE 'id%'",
+        expect![[r#"
+        FilterExec: mode@1 LIKE id%, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m", mode=~"(?s)id.*", mode!=""]"#]],
+    )
+    .await;
+    check(
+        "mode LIKE 'a\\_b_'",
+        expect![[r#"
+        FilterExec: mode@1 LIKE a\_b_, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m", mode=~"(?s)a_b.", mode!=""]"#]],
+    )
+    .await;
+    check(
+        "mode ILIKE '%x'",
+        expect![[r#"
+        FilterExec: mode@1 ILIKE %x, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m", mode=~"(?is).*x", mode!=""]"#]],
+    )
+    .await;
+    check(
+        "mode ~ '^a|b$'",
+        expect![[r#"
+        FilterExec: mode@1 LIKE a% OR mode@1 LIKE %b, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "mode !~ 'a'",
+        expect![[r#"
+            FilterExec: mode@1 NOT LIKE %a%, projection=[ts@0]
+            StorageScan: samples, matchers=[__name__="m", mode!~"(?s).*a.*", mode!=""]"#]],
+    )
+    .await;
+    check(
+        "mode ~* 'A'",
+        expect![[r#"
+        FilterExec: mode@1 ILIKE %A%, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m", mode=~"(?is).*A.*", mode!=""]"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn times_are_a_range_of_milliseconds() {
-    check("ts >= '2026-01-01T00:00:00Z' AND ts < '2026-01-01T00:01:00Z'", expect![[r#""#]]).await;
-    check("ts > '2026-01-01T00:00:00.0005Z'", expect![[r#""#]]).await;
-    check("ts BETWEEN timestamp '2026-01-01' AND timestamp '2026-01-02'", expect![[r#""#]]).await;
-    check("ts = to_timestamp_millis(1767225600000)", expect![[r#""#]]).await;
-    check("ts >= date '2026-01-01'", expect![[r#""#]]).await;
+    check(
+        "ts >= '2026-01-01T00:00:00Z' AND ts < '2026-01-01T00:01:00Z'",
+        expect![[r#"StorageScan: samples, matchers=[__name__="m"], from=1767225600000, until=1767225659999"#]],
+    )
+    .await;
+    check("ts > '2026-01-01T00:00:00.0005Z'", expect![[r#"StorageScan: samples, matchers=[__name__="m"], from=1767225600001"#]]).await;
+    check(
+        "ts BETWEEN timestamp '2026-01-01' AND timestamp '2026-01-02'",
+        expect![[r#"StorageScan: samples, matchers=[__name__="m"], from=1767225600000, until=1767312000000"#]],
+    )
+    .await;
+    check(
+        "ts = to_timestamp_millis(1767225600000)",
+        expect![[r#"StorageScan: samples, matchers=[__name__="m"], from=1767225600000, until=1767225600000"#]],
+    )
+    .await;
+    check("ts >= date '2026-01-01'", expect![[r#"StorageScan: samples, matchers=[__name__="m"], from=1767225600000"#]]).await;
 }
 
 #[tokio::test]
@@ -54,21 +106,70 @@ async fn now_is_a_constant_of_the_statement() {
 
 #[tokio::test]
 async fn what_storage_cannot_say_stays_with_datafusion() {
-    check("value > 1", expect![[r#""#]]).await;
-    check("mode = ''", expect![[r#""#]]).await;
-    check("mode = 'a' OR cpu = 'b'", expect![[r#""#]]).await;
-    check("upper(mode) = 'A'", expect![[r#""#]]).await;
-    check("date_trunc('hour', ts) = '2026-01-01T00:00:00Z'", expect![[r#""#]]).await;
-    check("ts::date = date '2026-01-01'", expect![[r#""#]]).await;
+    check(
+        "value > 1",
+        expect![[r#"
+        FilterExec: value@1 > 1, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "mode = ''",
+        expect![[r#"
+        FilterExec: mode@1 = , projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "mode = 'a' OR cpu = 'b'",
+        expect![[r#"
+        FilterExec: mode@2 = a OR cpu@1 = b, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "upper(mode) = 'A'",
+        expect![[r#"
+        FilterExec: upper(mode@1) = A, projection=[ts@0]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "date_trunc('hour', ts) = '2026-01-01T00:00:00Z'",
+        expect![[r#"
+        FilterExec: date_trunc(hour, ts@0) = 1767225600000
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
+    check(
+        "ts::date = date '2026-01-01'",
+        expect![[r#"
+        FilterExec: CAST(ts@0 AS Date32) = 2026-01-01
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn limits_and_the_tables_of_all_metrics_are_handed_down_too() {
     let host = Fixture::empty();
     let check = async |sql: &str, want: Expect| want.assert_eq(&host.scans(sql).await);
-    check("SELECT ts FROM metrics.m WHERE mode = 'x' LIMIT 3", expect![[r#""#]]).await;
-    check("SELECT value FROM samples WHERE metric = 'up' AND labels['job'] = 'node'", expect![[r#""#]]).await;
-    check("SELECT labels FROM series WHERE metric IN ('up', 'down')", expect![[r#""#]]).await;
-    check("SELECT line FROM logs WHERE labels['job'] = 'node' AND ts >= '2026-01-01'", expect![[r#""#]]).await;
-    check("SELECT * FROM scrapes WHERE ts >= '2026-01-01'", expect![[r#""#]]).await;
+    check(
+        "SELECT ts FROM metrics.m WHERE mode = 'x' LIMIT 3",
+        expect![[r#"StorageScan: samples, matchers=[__name__="m", mode="x"], limit=3"#]],
+    )
+    .await;
+    check(
+        "SELECT value FROM samples WHERE metric = 'up' AND labels['job'] = 'node'",
+        expect![[r#"StorageScan: samples, matchers=[__name__="up", job="node"]"#]],
+    )
+    .await;
+    check("SELECT labels FROM series WHERE metric IN ('up', 'down')", expect![[r#"StorageScan: series, matchers=[__name__=~"up|down"]"#]])
+        .await;
+    check(
+        "SELECT line FROM logs WHERE labels['job'] = 'node' AND ts >= '2026-01-01'",
+        expect![[r#"StorageScan: logs, matchers=[job="node"], from=1767225600000"#]],
+    )
+    .await;
+    check("SELECT * FROM scrapes WHERE ts >= '2026-01-01'", expect!["StorageScan: scrapes, matchers=[], from=1767225600000"]).await;
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use expect_test::{Expect, expect};
 
 use crate::fixture::{Fixture, START_MS};
+use super::MAX_CONCURRENT_STATEMENTS;
 use crate::{Error, QueryOptions, SqlEngine, SqlOptions, format};
 
 async fn check(fixture: &Fixture, sql: &str, want: Expect) {
@@ -136,7 +137,12 @@ async fn mathematics_is_there() {
     check(
         &host,
         "SELECT round(2.345, 2) AS a, abs(-3) AS b, floor(2.7) AS c, power(2, 10) AS d, sqrt(2) AS e, isnan('NaN'::double) AS f",
-        expect![[r#""#]],
+        expect![[r#"
+               a  b  c     d                   e  f
+            ----  -  -  ----  ------------------  ----
+            2.35  3  2  1024  1.4142135623730951  true
+            (1 row)
+        "#]],
     )
     .await;
 }
@@ -168,9 +174,33 @@ async fn a_statement_without_end_is_stopped_in_time() {
     let host = Fixture::with_limits(64 << 20, Duration::from_millis(200));
     let endless = "SELECT count(*) FROM generate_series(1, 1000000000000) AS a";
     assert!(matches!(host.failure(endless).await, Error::Timeout { .. }));
+    let recursive = "WITH RECURSIVE n AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n";
+    assert!(matches!(host.failure(recursive).await, Error::Timeout { .. }));
     let product = "SELECT count(*) FROM generate_series(1, 1000000) AS a CROSS JOIN generate_series(1, 1000000) AS b";
     assert!(matches!(host.failure(product).await, Error::Timeout { .. }));
     assert_eq!(host.query("SELECT 1").await.row_count(), 1);
+}
+
+#[tokio::test]
+async fn a_dropped_query_gives_its_turn_back() {
+    let host = Fixture::empty();
+    for _ in 0..2 {
+        let endless = || host.engine.query("SELECT count(*) FROM generate_series(1, 1000000000000) AS a");
+        let all_turns = futures::future::join_all((0..MAX_CONCURRENT_STATEMENTS).map(|_| endless()));
+        assert!(tokio::time::timeout(Duration::from_millis(100), all_turns).await.is_err());
+    }
+    assert_eq!(host.query("SELECT 1").await.row_count(), 1);
+}
+
+#[tokio::test]
+async fn the_longest_allowed_statements_are_planned_without_exhausting_the_stack() {
+    let host = Fixture::empty();
+    let check = async |sql: String, rows: usize| assert_eq!(host.query(&sql).await.row_count(), rows);
+    check(format!("SELECT {}1", "1+".repeat(1999)), 1).await;
+    check(format!("SELECT name FROM plugins WHERE {}guests > 0", "guests <> 7 AND ".repeat(900)), 2).await;
+    check(format!("SELECT name FROM plugins WHERE {}guests < 0", "guests = 7 OR ".repeat(900)), 0).await;
+    check(format!("SELECT {}'x'", "name || ".repeat(900)) + " FROM plugins", 2).await;
+    check(format!("{}SELECT 1", "SELECT 1 UNION ALL ".repeat(500)), 501).await;
 }
 
 #[tokio::test]
@@ -185,10 +215,9 @@ async fn memory_is_bounded_by_an_error() {
 
 #[tokio::test]
 async fn a_sort_over_the_memory_limit_spills_and_cleans_up() {
-    let host = Fixture::with_limits(8 << 20, Duration::from_secs(120));
-    let sql = "SELECT value FROM generate_series(1, 2000000) ORDER BY value % 1000, value DESC LIMIT 2 OFFSET 1999990";
-    let sorted = host.answer(&sql.replace(" LIMIT 2 OFFSET 1999990", " OFFSET 1999998")).await;
-    expect![[r#""#]].assert_eq(&sorted);
+    let host = Fixture::with_limits(32 << 20, Duration::from_secs(300));
+    let sql = "SELECT value FROM generate_series(1, 3000000) ORDER BY value % 1000, value DESC OFFSET 2999998";
+    expect![[r#""#]].assert_eq(&host.answer(sql).await);
     let left: Vec<_> =
         std::fs::read_dir(host.spill_dir()).unwrap().flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).collect();
     assert!(left.is_empty(), "{left:?}");

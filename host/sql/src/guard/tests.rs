@@ -74,7 +74,7 @@ fn writing_is_found_wherever_it_hides() {
 #[test]
 fn a_mistake_is_named_with_its_place() {
     assert_eq!(failure("SELEC 1"), "cannot parse SQL: line 1, column 1: expected: an SQL statement, found: SELEC");
-    assert_eq!(failure("SELECT 1\nFROM WHERE"), "cannot parse SQL: line 2, column 6: expected: identifier, found: WHERE");
+    assert_eq!(failure("SELECT 1\nFROM up up up"), "cannot parse SQL: line 2, column 12: expected: end of statement, found: up");
     assert_eq!(failure("SELECT 'open"), "cannot parse SQL: line 1, column 8: unterminated string literal");
     assert_eq!(failure(" ; "), "cannot parse SQL: the statement is empty");
     assert_eq!(failure("SELECT 1; SELECT 2"), "cannot parse SQL: more than one statement; send them one by one");

@@ -41,17 +41,34 @@ fn every_kind() -> QueryResult {
 fn json_writes_every_kind_of_cell() {
     let text = json(&every_kind());
     serde_json::from_str::<serde_json::Value>(&text).unwrap();
-    expect![[r#""#]].assert_eq(&text.replace("],[", "],\n["));
+    expect![[r#"
+        {"columns":[{"name":"ts","type":"timestamp"},{"name":"at","type":"timestamp"},{"name":"float","type":"float64"},{"name":"whole","type":"float64"},{"name":"int","type":"int64"},{"name":"id","type":"uint64"},{"name":"flag","type":"bool"},{"name":"text","type":"string"},{"name":"map","type":"map"},{"name":"word","type":"string"}],"rows":[["2026-01-01T00:00:00.001Z","2026-01-01T00:00:00.000000001Z","NaN",8000000000,-9223372036854775808,18446744073709551615,true,"a,\"b\"\n",{"job":"a \"b\""},"x"],
+        [null,"1969-12-31T23:59:59.999999999Z","-Inf",1e300,0,1,false,"",{},null],
+        ["9223372036854775807",null,0.1,-0,null,2,null,"\u001b[31mé",null,"x"]]}"#]].assert_eq(&text.replace("],[", "],\n["));
 }
 
 #[test]
 fn csv_quotes_what_rfc_4180_wants_quoted() {
-    expect![[r#""#]].assert_eq(&csv(&every_kind()).replace("\r\n", "|\n"));
+    expect![[r#"
+        ts,at,float,whole,int,id,flag,text,map,word|
+        2026-01-01T00:00:00.001Z,2026-01-01T00:00:00.000000001Z,NaN,8000000000,-9223372036854775808,18446744073709551615,true,"a,""b""
+        ","{""job"":""a \""b\""""}",x|
+        ,1969-12-31T23:59:59.999999999Z,-Inf,1e300,0,1,false,"",{},|
+        9223372036854775807,,0.1,-0,,2,,[31mé,,x|
+    "#]]
+    .assert_eq(&csv(&every_kind()).replace("\r\n", "|\n"));
 }
 
 #[test]
 fn the_text_table_is_aligned_and_harmless() {
-    expect![[r#""#]].assert_eq(&table(&every_kind()));
+    expect![[r#"
+        ts                        at                              float       whole                   int                    id  flag   text         map                word
+        ------------------------  ------------------------------  -----  ----------  --------------------  --------------------  -----  -----------  -----------------  ----
+        2026-01-01T00:00:00.001Z  2026-01-01T00:00:00.000000001Z    NaN  8000000000  -9223372036854775808  18446744073709551615  true   a,"b"\n      {"job":"a \"b\""}  x
+                                  1969-12-31T23:59:59.999999999Z   -Inf       1e300                     0                     1  false               {}
+        9223372036854775807                                         0.1          -0                                           2         \u{1b}[31mé                     x
+        (3 rows)
+    "#]].assert_eq(&table(&every_kind()));
 }
 
 #[test]
