@@ -37,7 +37,8 @@ impl BackOff {
     pub(crate) fn refusal(&self, target: &str, now: Instant) -> Option<CallError> {
         let failing = self.targets.get(target)?;
         let wait = failing.until?.checked_duration_since(now).filter(|wait| !wait.is_zero())?;
-        let message = format!("not asked again for {} s after {} failures in a row: {}", wait.as_secs() + 1, failing.in_a_row, failing.last);
+        let message =
+            format!("not asked again for {} s after {} failures in a row: {}", wait.as_secs() + 1, failing.in_a_row, failing.last);
         Some(CallError::new(failing.last.kind, message))
     }
 

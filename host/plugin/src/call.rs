@@ -166,3 +166,6 @@ fn clip(message: &str) -> String {
     const MAX_BYTES: usize = 2_000;
     message[..message.floor_char_boundary(MAX_BYTES)].to_owned()
 }
+
+#[cfg(test)]
+mod tests;

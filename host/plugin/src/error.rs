@@ -39,7 +39,9 @@ pub enum Error {
     },
 
     /// The plugin imports an interface that its manifest does not ask for: the manifest lies, its author has to mend it.
-    #[error("plugin \"{plugin}\" imports {interface}, which its manifest does not ask for; add [capabilities.{capability}] with a reason to plugin.toml and build it again")]
+    #[error(
+        "plugin \"{plugin}\" imports {interface}, which its manifest does not ask for; add [capabilities.{capability}] with a reason to plugin.toml and build it again"
+    )]
     Undeclared {
         /// Its name.
         plugin: String,

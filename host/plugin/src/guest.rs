@@ -150,11 +150,7 @@ impl Guest {
     }
 
     /// Puts one question. The error of the outer result means that the guest is dead.
-    pub(crate) async fn ask(
-        &mut self,
-        pre: &GuestPre,
-        request: &Request<'_>,
-    ) -> wasmtime::Result<Result<Answer, wit::types::Error>> {
+    pub(crate) async fn ask(&mut self, pre: &GuestPre, request: &Request<'_>) -> wasmtime::Result<Result<Answer, wit::types::Error>> {
         if self.world.is_none() {
             self.world = Some(match pre {
                 GuestPre::Exporter(pre) => World::Exporter(pre.instantiate_async(&mut self.store).await?),
@@ -180,6 +176,11 @@ impl Guest {
 
     pub(crate) fn state(&self) -> &GuestState {
         self.store.data()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn state_mut(&mut self) -> &mut GuestState {
+        self.store.data_mut()
     }
 
     pub(crate) fn meter(&self) -> &Arc<CpuMeter> {

@@ -31,9 +31,11 @@ mod host;
 mod reload;
 mod status;
 mod install;
-//mod author;
+mod author;
+#[cfg(test)]
+mod testing;
 
-//pub use author::{BuiltPlugin, Toolchain, build, wrap};
+pub use author::{BuiltPlugin, Toolchain, build, wrap};
 pub use error::{CallError, Error, SettingsError};
 pub use grant::{CAPABILITIES, Grants, HttpGrant};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};

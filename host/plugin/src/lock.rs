@@ -104,8 +104,10 @@ impl LockFile {
 }
 
 /// The first lines of the operator's lock file.
-pub(crate) const OPERATOR_HEADER: &str = "# Which plugin file may do what; the recorded grant is the effective grant. Written by `cepmon plugin`, fit for version control.";
-const BUNDLED_HEADER: &str = "# Grants of the plugins that come with cepmon. Written by the build; grants of your own belong into plugins.lock.";
+pub(crate) const OPERATOR_HEADER: &str =
+    "# Which plugin file may do what; the recorded grant is the effective grant. Written by `cepmon plugin`, fit for version control.";
+const BUNDLED_HEADER: &str =
+    "# Grants of the plugins that come with cepmon. Written by the build; grants of your own belong into plugins.lock.";
 
 /// What a file may do, and why an earlier grant does not count.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,7 +125,9 @@ pub(crate) fn effective(operator: &LockFile, bundled: &LockFile, package: &Packa
     let nothing = |note: &str| Effective { grants: Grants::default(), note: note.to_owned() };
     match operator.find(name) {
         Some(entry) if entry.digest == digest => Effective { grants: entry.granted.clone(), note: String::new() },
-        Some(entry) if is_bundled && asked.without(&entry.asked).is_empty() => Effective { grants: entry.granted.clone(), note: String::new() },
+        Some(entry) if is_bundled && asked.without(&entry.asked).is_empty() => {
+            Effective { grants: entry.granted.clone(), note: String::new() }
+        }
         Some(_) if is_bundled => nothing("; this version asks for more than the one that was granted"),
         Some(_) => nothing("; the file is not the one that was granted"),
         None => match bundled.find(name) {

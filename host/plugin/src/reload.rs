@@ -200,3 +200,6 @@ fn check_file_name(package: Package, stem: &str) -> Result<Package, Error> {
     let problem = format!("its manifest says it is \"{0}\"; rename the file to {0}.wasm", package.manifest.name);
     Err(Error::NotAPlugin { path: package.path, problem })
 }
+
+#[cfg(test)]
+mod tests;

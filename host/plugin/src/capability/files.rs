@@ -78,7 +78,10 @@ impl GuestState {
 
 enum FileError {
     /// The path leads to a place that is not granted.
-    Denied { path: String, place: String },
+    Denied {
+        path: String,
+        place: String,
+    },
     Guest(Error),
 }
 

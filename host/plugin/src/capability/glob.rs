@@ -91,11 +91,7 @@ pub(crate) fn is_always_refused(path: &str) -> bool {
 }
 
 fn glob(pattern: &str) -> globset::Glob {
-    GlobBuilder::new(pattern)
-        .literal_separator(true)
-        .backslash_escape(false)
-        .build()
-        .expect("BUG: a checked pattern is not a glob")
+    GlobBuilder::new(pattern).literal_separator(true).backslash_escape(false).build().expect("BUG: a checked pattern is not a glob")
 }
 
 #[cfg(test)]
@@ -122,7 +118,15 @@ mod tests {
     #[test]
     fn a_process_keeps_its_secrets_whatever_is_granted() {
         let grant = grant(&["/**"]);
-        for path in ["/proc/1/environ", "/proc/self/mem", "/proc/1/root/etc/shadow", "/proc/1/task/2/cwd", "/proc/7/fd/3", "/proc/1/maps", "/proc/kcore"] {
+        for path in [
+            "/proc/1/environ",
+            "/proc/self/mem",
+            "/proc/1/root/etc/shadow",
+            "/proc/1/task/2/cwd",
+            "/proc/7/fd/3",
+            "/proc/1/maps",
+            "/proc/kcore",
+        ] {
             assert!(!grant.allows(path) && !grant.allows_listing(path), "{path}");
         }
         for path in ["/proc/1/mountinfo", "/proc/self/mounts", "/proc/meminfo", "/proc/sys/fs/file-max", "/"] {

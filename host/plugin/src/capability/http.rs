@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
+use hyper::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT,
+};
 use hyper::{Method, StatusCode};
 use url::Url;
 
@@ -140,8 +142,11 @@ impl GuestState {
         if let (true, true, Some(location)) = (follows, is_redirect(head.status), location) {
             return Ok(Exchange::Redirect { status: head.status, location: location.to_owned() });
         }
-        let is_gzip = request.decompress && head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
-        let body = body::read(incoming, max_body).await.map_err(|error| Error::Protocol(format!("cannot read the body of \"{}\": {error}", outgoing.url)))?;
+        let is_gzip = request.decompress
+            && head.headers.get(CONTENT_ENCODING).is_some_and(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"gzip"));
+        let body = body::read(incoming, max_body)
+            .await
+            .map_err(|error| Error::Protocol(format!("cannot read the body of \"{}\": {error}", outgoing.url)))?;
         phases.transfer_ns = nanos(answered.elapsed());
         let (wire_bytes, mut is_truncated, mut content) = (body.bytes.len() as u64, body.is_truncated, body.bytes);
         if is_gzip && outgoing.method != Method::HEAD {
@@ -219,7 +224,8 @@ impl Outgoing {
 
     /// Turns to where a redirect points, as browsers and Go's client do: credentials stay with their origin.
     fn redirect(&mut self, status: StatusCode, location: &str) -> Result<(), Error> {
-        let url = self.url.join(location).map_err(|error| Error::Protocol(format!("cannot follow the redirect to \"{location}\": {error}")))?;
+        let url =
+            self.url.join(location).map_err(|error| Error::Protocol(format!("cannot follow the redirect to \"{location}\": {error}")))?;
         if url.origin() != self.url.origin() {
             self.headers.remove(AUTHORIZATION);
             self.headers.remove(COOKIE);
@@ -253,3 +259,6 @@ fn deadline(request: &Request, call_deadline: Instant) -> Instant {
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,14 +107,14 @@ impl HostGrant {
     pub(crate) fn reach(&self, target: Option<&TargetAddress>, host: &str, port: u16) -> Option<Reach> {
         let host = bare_host(host);
         let is_literal = host.parse::<IpAddr>().is_ok();
-        let own = target.filter(|target| self.target && target.matches(&host, port)).map(|target| Reach {
-            private: true,
-            literal: is_literal && target.is_static,
-        });
-        let granted = self.hosts.iter().filter(|pattern| pattern.matches(&host, port)).map(|pattern| Reach {
-            private: !pattern.is_wildcard(),
-            literal: is_literal && !pattern.is_wildcard(),
-        });
+        let own = target
+            .filter(|target| self.target && target.matches(&host, port))
+            .map(|target| Reach { private: true, literal: is_literal && target.is_static });
+        let granted = self
+            .hosts
+            .iter()
+            .filter(|pattern| pattern.matches(&host, port))
+            .map(|pattern| Reach { private: !pattern.is_wildcard(), literal: is_literal && !pattern.is_wildcard() });
         own.into_iter().chain(granted).reduce(|a, b| Reach { private: a.private || b.private, literal: a.literal || b.literal })
     }
 }

@@ -101,7 +101,9 @@ impl Pool {
         phases.resolve_ns = nanos(began.elapsed());
         let (allowed, refused): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| refusal(address.ip(), origin.reach).is_none());
         if allowed.is_empty() {
-            let why = refused.first().and_then(|address| Some(format!("\"{name}\": {} is {}", address.ip(), refusal(address.ip(), origin.reach)?)));
+            let why = refused
+                .first()
+                .and_then(|address| Some(format!("\"{name}\": {} is {}", address.ip(), refusal(address.ip(), origin.reach)?)));
             return Err(why.map_or_else(|| unreachable(std::io::Error::other("the name has no address")), Failure::Denied));
         }
         let began = Instant::now();

@@ -60,8 +60,7 @@ impl TlsChoice {
 /// Makes a TLS connection and reads the other side's certificates.
 pub(crate) async fn handshake(stream: TcpStream, choice: &TlsChoice) -> Result<(TlsStream<TcpStream>, TlsInfo), String> {
     let config = choice.config()?;
-    let name = ServerName::try_from(choice.server_name.clone())
-        .map_err(|_| format!("\"{}\" is not a server name", choice.server_name))?;
+    let name = ServerName::try_from(choice.server_name.clone()).map_err(|_| format!("\"{}\" is not a server name", choice.server_name))?;
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(|error| error.to_string())?;
     let session = stream.get_ref().1;
     let version = match session.protocol_version() {

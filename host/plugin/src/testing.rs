@@ -1,0 +1,211 @@
+//! Tiny plugins for this crate's tests, made of WebAssembly text in the test itself, so that they need no wasm toolchain; and a host
+//! over a temporary folder that runs them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::capability::glob::PathGrant;
+use crate::capability::http::HttpClient;
+use crate::capability::http::address::{HostGrant, TargetAddress};
+use crate::guest::{Call, Guest, PluginContext, Shared};
+use crate::limits::TotalMemory;
+use crate::lock::{LockEntry, OPERATOR_HEADER, OPERATOR_LOCK};
+use crate::package::inspect_bytes;
+use crate::{Grants, Limits, LockFile, Manifest, Options, PluginHost, TargetSpec, wrap};
+
+/// A manifest that asks for nothing.
+pub(crate) const MANIFEST: &str =
+    "name = \"test\"\nversion = \"0.1.0\"\nkind = \"exporter\"\ndescription = \"for tests\"\nlicense = \"Apache-2.0\"\n";
+
+/// Imports of a guest, and the body of its one function, which returns the address of its result.
+#[derive(Clone, Copy)]
+pub(crate) struct Wat<'a> {
+    pub(crate) imports: &'a str,
+    pub(crate) body: &'a str,
+}
+
+const fn body(body: &str) -> Wat<'_> {
+    Wat { imports: "", body }
+}
+
+/// Answers an empty batch: everything from 1024 on is zero.
+pub(crate) const EMPTY_BATCH: Wat<'_> = body("i32.const 1024");
+/// Never ends.
+pub(crate) const ENDLESS: Wat<'_> = body("(loop $again (br $again)) unreachable");
+/// Crashes.
+pub(crate) const TRAP: Wat<'_> = body("unreachable");
+/// Takes all memory that it can get, then crashes as Rust does.
+pub(crate) const BOMB: Wat<'_> = body("(loop $again (br_if $again (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable");
+/// Answers one sample, `test_up{a="1"} 7`.
+pub(crate) const ONE_SAMPLE: Wat<'_> = body(
+    r#"(i32.store (i32.const 1028) (i32.const 2048)) (i32.store (i32.const 1032) (i32.const 14))
+       (i32.store (i32.const 1044) (i32.const 2200)) (i32.store (i32.const 1048) (i32.const 2))
+       (i32.store (i32.const 2204) (i32.const 14))
+       (i32.store (i32.const 1052) (i32.const 2208)) (i32.store (i32.const 1056) (i32.const 1))
+       (f64.store (i32.const 2208) (f64.const 7))
+       i32.const 1024"#,
+);
+/// The same, but its series text ends outside the text.
+pub(crate) const LYING_SPAN: Wat<'_> = body(
+    r#"(i32.store (i32.const 1028) (i32.const 2048)) (i32.store (i32.const 1032) (i32.const 14))
+       (i32.store (i32.const 1044) (i32.const 2200)) (i32.store (i32.const 1048) (i32.const 2))
+       (i32.store (i32.const 2204) (i32.const 15))
+       (i32.store (i32.const 1052) (i32.const 2208)) (i32.store (i32.const 1056) (i32.const 1))
+       i32.const 1024"#,
+);
+/// Its text ends outside its memory.
+pub(crate) const OUT_OF_BOUNDS: Wat<'_> = body("(i32.store (i32.const 1032) (i32.const -1)) i32.const 1024");
+/// 40 MiB of text.
+pub(crate) const HUGE_TEXT: Wat<'_> =
+    body("(drop (memory.grow (i32.const 700))) (i32.store (i32.const 1032) (i32.const 41943040)) i32.const 1024");
+/// Fails with its own error `unreachable("test_up")`.
+pub(crate) const OWN_ERROR: Wat<'_> = body(
+    r#"(i32.store8 (i32.const 1024) (i32.const 1)) (i32.store8 (i32.const 1028) (i32.const 2))
+       (i32.store (i32.const 1032) (i32.const 2048)) (i32.store (i32.const 1036) (i32.const 7))
+       i32.const 1024"#,
+);
+/// Reads `/proc/stat`, whose content becomes the batch's text; a refusal becomes its own error (both results have one layout).
+pub(crate) const READS_STAT: Wat<'_> = Wat {
+    imports: r#"(import "cepmon:plugin/files@0.1.0" "read" (func $read (param i32 i32 i32)))"#,
+    body: "(call $read (i32.const 2100) (i32.const 10) (i32.const 1024)) i32.const 1024",
+};
+/// Reads `/etc/passwd` instead.
+pub(crate) const READS_PASSWD: Wat<'_> =
+    Wat { imports: READS_STAT.imports, body: "(call $read (i32.const 2110) (i32.const 11) (i32.const 1024)) i32.const 1024" };
+/// Says its last words and crashes.
+pub(crate) const LAST_WORDS: Wat<'_> = Wat {
+    imports: r#"(import "cepmon:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#,
+    body: "(call $log (i32.const 4) (i32.const 2048) (i32.const 7)) unreachable",
+};
+/// Counts its calls in its memory: the batch's text is as long as the number of calls.
+pub(crate) const COUNTS_CALLS: Wat<'_> =
+    body("(i32.store (i32.const 1032) (i32.add (i32.load (i32.const 1032)) (i32.const 1))) i32.const 1024");
+
+/// A plugin's file.
+pub(crate) fn plugin(manifest: &str, wat: Wat<'_>) -> Vec<u8> {
+    wrap(&module(manifest, wat), manifest, Path::new("test.wasm")).unwrap()
+}
+
+/// The core module of a plugin of the manifest's kind.
+pub(crate) fn module(manifest: &str, wat: Wat<'_>) -> Vec<u8> {
+    let (world, function, parameters) = if manifest.contains("kind = \"probe\"") {
+        ("probe", "probe-api@0.1.0#check", "i32 i32 i32 i32 i32 i32 i64")
+    } else if manifest.contains("kind = \"log-parser\"") {
+        ("log-parser", "log-parser-api@0.1.0#parse", "i32 i32 i32 i32 i32 i32 i32 i32 i32 i32")
+    } else {
+        ("exporter", "exporter-api@0.1.0#collect", "i32 i32 i32 i32 i32 i32 i64")
+    };
+    let Wat { imports, body } = wat;
+    let text = format!(
+        r#"(module
+          {imports}
+          (memory (export "memory") 2)
+          (data (i32.const 2048) "test_up{{a=\"1\"}}")
+          (data (i32.const 2100) "/proc/stat/etc/passwd")
+          (global $heap (mut i32) (i32.const 8192))
+          (func (export "cabi_realloc") (param $old i32) (param $old_size i32) (param $align i32) (param $size i32) (result i32)
+            (local $place i32)
+            (local.set $place (i32.and (i32.add (global.get $heap) (i32.sub (local.get $align) (i32.const 1)))
+                                       (i32.sub (i32.const 0) (local.get $align))))
+            (global.set $heap (i32.add (local.get $place) (local.get $size)))
+            local.get $place)
+          (func (export "cepmon:plugin/{function}") (param {parameters}) (result i32)
+            (global.set $heap (i32.const 8192))
+            {body}))"#
+    );
+    let mut module = wat::parse_str(text).unwrap();
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("plugin.wit", include_str!("../../../wit/plugin.wit")).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
+    module
+}
+
+/// A host over a folder of its own.
+pub(crate) struct TestHost {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) host: PluginHost,
+}
+
+/// A manifest of that name with more lines.
+pub(crate) fn manifest(name: &str, more: &str) -> String {
+    format!("{}{more}", MANIFEST.replace("\"test\"", &format!("\"{name}\"")))
+}
+
+/// Puts plugins into a folder, each with grants.
+pub(crate) fn put(folder: &Path, plugins: &[(&str, Vec<u8>, Grants)]) {
+    let path = folder.join(OPERATOR_LOCK);
+    let mut lock = LockFile::read(&path).unwrap();
+    for (name, bytes, grants) in plugins {
+        let file = folder.join(format!("{name}.wasm"));
+        std::fs::write(&file, bytes).unwrap();
+        if let Ok(package) = inspect_bytes(&file, bytes.clone().into()) {
+            lock.put(LockEntry::of(&package, grants.clone(), None));
+        }
+    }
+    lock.write(&path, OPERATOR_HEADER).unwrap();
+}
+
+impl TestHost {
+    pub(crate) fn new(plugins: &[(&str, Vec<u8>, Grants)]) -> Self {
+        Self::with_limits(plugins, Limits { cpu: Duration::from_millis(200), ..Limits::default() })
+    }
+
+    pub(crate) fn with_limits(plugins: &[(&str, Vec<u8>, Grants)], limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let plugins_dir = folder.path().join("plugins");
+        std::fs::create_dir(&plugins_dir).unwrap();
+        put(&plugins_dir, plugins);
+        let options = Options {
+            plugins_dir,
+            bundled_dir: Some(folder.path().join("bundled")),
+            cache_dir: folder.path().join("cache"),
+            host_name: "test-host".to_owned(),
+            external_labels: Vec::new(),
+            limits,
+        };
+        let host = PluginHost::open(options).unwrap();
+        Self { folder, host }
+    }
+
+    pub(crate) fn plugins_dir(&self) -> std::path::PathBuf {
+        self.folder.path().join("plugins")
+    }
+}
+
+/// A target.
+pub(crate) fn target(address: &str) -> TargetSpec {
+    TargetSpec { address: address.to_owned(), parameters: Vec::new(), settings: Arc::from("{}"), is_static: true }
+}
+
+/// Files that may be read.
+pub(crate) fn files(globs: &[&str]) -> Grants {
+    Grants { files: globs.iter().map(|&glob| glob.to_owned()).collect(), ..Grants::default() }
+}
+
+/// A guest without an instance, to call host functions as a guest would: its call is about `address`.
+pub(crate) fn guest(grants: &Grants, address: &str, is_static: bool) -> Guest {
+    let limits = Limits::default();
+    let shared = Shared {
+        host_name: "test-host".to_owned(),
+        external_labels: Vec::new(),
+        total_memory: Arc::new(TotalMemory::new(limits.total_memory_bytes)),
+        started: Instant::now(),
+        stuck: Default::default(),
+    };
+    let context = PluginContext {
+        name: "test".to_owned(),
+        limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap()),
+        files: PathGrant::new(&grants.files),
+        statfs: PathGrant::new(&grants.statfs),
+        hosts: HostGrant::new(&grants.http),
+        http: HttpClient::default(),
+        counters: Default::default(),
+        shared: Arc::new(shared),
+        is_foreign: false,
+    };
+    let engine = crate::engine::open(None, &limits).unwrap();
+    let call = Call { target: TargetAddress::parse(address, is_static), deadline: Instant::now() + Duration::from_secs(20), denied: None };
+    Guest::new(&engine, &Arc::new(context), call, 1)
+}
