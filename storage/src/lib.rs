@@ -8,6 +8,9 @@
 mod storage;
 mod options;
 mod scan;
+mod head;
+mod index;
+mod wal;
 mod table;
 mod block;
 mod dir;
@@ -17,6 +20,6 @@ pub use block::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, label_map_type, lo
 pub use dir::fault::{FAULT_POINTS, FaultAction, Faults};
 pub use error::Error;
 pub use options::{FsyncPolicy, Retention, StorageOptions};
-pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
-pub use storage::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SeriesRef, Snapshot, Storage, StorageStats};
+pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
+pub use storage::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SeriesRef, Storage, StorageStats};
 pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, NOTIFICATIONS, PROBES, SCRAPES, TABLES, TableDef};

@@ -2,3 +2,13 @@
 //! log or the head.
 
 pub(crate) mod schema;
+pub(crate) mod file;
+pub(crate) mod number;
+pub(crate) mod samples;
+pub(crate) mod sample_reader;
+pub(crate) mod series;
+pub(crate) mod cache;
+pub(crate) mod live;
+
+pub(crate) use cache::IndexCache;
+pub(crate) use live::Block;

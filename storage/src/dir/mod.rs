@@ -2,3 +2,7 @@
 //! It does not know what the files hold.
 
 pub(crate) mod fault;
+pub(crate) mod layout;
+pub(crate) mod lock;
+pub(crate) mod atomic;
+pub(crate) mod manifest;

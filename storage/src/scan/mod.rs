@@ -2,5 +2,9 @@
 //! expressions.
 
 mod request;
+mod snapshot;
+mod samples;
+pub(crate) mod known;
 
 pub use request::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
+pub use snapshot::Snapshot;

@@ -1,0 +1,245 @@
+//! The series file of a metrics block: who the series are, what is known of them, and where their rows lie.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
+    UInt64Array,
+};
+use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
+use cepmon_model::{LabelSet, LabelSetBuilder, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
+use hashbrown::HashMap;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::file::{self, ParquetFile, properties};
+use super::schema::series_schema;
+use crate::Error;
+use crate::index::LabelIndex;
+
+/// The footer key under which the metrics and their label names stand, as JSON.
+const SUMMARY_KEY: &str = "cepmon.metrics";
+
+/// Rows that are gathered before they go to the Parquet writer.
+const BATCH_ROWS: usize = 4096;
+
+/// One row of a series file.
+#[derive(Debug)]
+pub(crate) struct SeriesRow {
+    pub(crate) id: SeriesId,
+    pub(crate) labels: LabelSet,
+    pub(crate) metadata: Arc<MetricMetadata>,
+    pub(crate) place: RowPlace,
+}
+
+/// Where a series' samples lie, and from when they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RowPlace {
+    pub(crate) first_row: u64,
+    pub(crate) rows: u64,
+    pub(crate) min_ts: i64,
+    pub(crate) max_ts: i64,
+}
+
+/// A series file that is being written.
+pub(crate) struct SeriesWriter {
+    file: ParquetFile,
+    pending: Vec<SeriesRow>,
+    summary: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl SeriesWriter {
+    pub(crate) fn create(path: PathBuf) -> Result<Self, Error> {
+        let file = ParquetFile::create(path, series_schema(), properties(3).set_data_page_row_count_limit(BATCH_ROWS).build())?;
+        Ok(Self { file, pending: Vec::new(), summary: BTreeMap::new() })
+    }
+
+    /// Appends a series. They come in the order of their labels, as in the samples file.
+    pub(crate) fn push(&mut self, row: SeriesRow) -> Result<(), Error> {
+        self.summarise(&row.labels);
+        self.pending.push(row);
+        if self.pending.len() >= BATCH_ROWS {
+            self.write_batch()?;
+        }
+        Ok(())
+    }
+
+    /// Finishes the file, on disk; gives its bytes.
+    pub(crate) fn finish(mut self) -> Result<u64, Error> {
+        self.write_batch()?;
+        let summary = serde_json::to_string(&self.summary).expect("BUG: names that are not JSON");
+        self.file.note(SUMMARY_KEY, summary);
+        self.file.finish()
+    }
+
+    fn summarise(&mut self, labels: &LabelSet) {
+        let metric = labels.metric_name();
+        if !self.summary.contains_key(metric) {
+            self.summary.insert(metric.to_owned(), BTreeSet::new());
+        }
+        let Some(names) = self.summary.get_mut(metric) else { return };
+        for (name, _) in labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
+            if !names.contains(name) {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+
+    fn write_batch(&mut self) -> Result<(), Error> {
+        let rows = std::mem::take(&mut self.pending);
+        let mut labels = label_map_builder();
+        for row in &rows {
+            append_labels(&mut labels, row.labels.iter().filter(|(name, _)| *name != METRIC_NAME)).map_err(Error::columns("series"))?;
+        }
+        let texts = |text: &dyn Fn(&SeriesRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(text))) };
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.id.0))),
+            texts(&|row| row.labels.metric_name().to_owned()),
+            Arc::new(labels.finish()),
+            texts(&|row| row.metadata.kind.as_str().to_owned()),
+            texts(&|row| row.metadata.unit.clone()),
+            texts(&|row| row.metadata.help.clone()),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.place.first_row.cast_signed()))),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.place.rows.cast_signed()))),
+            Arc::new(TimestampMillisecondArray::from_iter_values(rows.iter().map(|row| row.place.min_ts))),
+            Arc::new(TimestampMillisecondArray::from_iter_values(rows.iter().map(|row| row.place.max_ts))),
+        ];
+        let batch = RecordBatch::try_new(series_schema(), columns).map_err(Error::columns("series"))?;
+        self.file.write(&batch)
+    }
+}
+
+/// The metrics of a block with their label names.
+#[derive(Debug)]
+pub(crate) struct MetricSummary(pub(crate) BTreeMap<String, BTreeSet<String>>);
+
+impl MetricSummary {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let footer = file::read_footer(path)?;
+        let text = file::note_of(&footer, SUMMARY_KEY).ok_or_else(|| Error::corrupt(path, "its footer lacks cepmon.metrics"))?;
+        serde_json::from_str(text).map(Self).map_err(|error| Error::corrupt(path, error.to_string()))
+    }
+}
+
+/// A series file in memory: which series match, and where their rows are. Positions are rows of the series file, so their order is the
+/// order of labels and of samples.
+#[derive(Debug)]
+pub(crate) struct BlockIndex {
+    index: LabelIndex,
+    ids: Vec<SeriesId>,
+    places: Vec<RowPlace>,
+    metadata: Vec<Arc<MetricMetadata>>,
+}
+
+impl BlockIndex {
+    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
+            .map_err(Error::parquet("read", path))?;
+        let mut index = Self { index: LabelIndex::default(), ids: Vec::new(), places: Vec::new(), metadata: Vec::new() };
+        let mut distinct = HashMap::new();
+        for batch in batches {
+            let batch = batch.map_err(Error::columns("series"))?;
+            let added = index.add(&batch, &mut distinct);
+            added.ok_or_else(|| Error::corrupt(path, "its columns are not those of the layout"))?;
+        }
+        Ok(index)
+    }
+
+    /// Positions of the series that match and have samples in a time span, ascending.
+    pub(crate) fn select(&self, matchers: &[cepmon_model::Matcher], (start, end): (i64, i64)) -> Vec<u32> {
+        let mut positions = self.index.select(matchers);
+        positions.retain(|&position| {
+            let place = self.places[position as usize];
+            place.min_ts <= end && place.max_ts >= start
+        });
+        positions.sort_unstable();
+        positions
+    }
+
+    /// The position of a series. Positions are in the order of labels.
+    pub(crate) fn find(&self, labels: &LabelSet) -> Option<u32> {
+        let (mut low, mut high) = (0, self.ids.len() as u32);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.index.labels(middle).cmp(labels) {
+                std::cmp::Ordering::Equal => return Some(middle),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn labels(&self, position: u32) -> LabelSet {
+        self.index.labels(position)
+    }
+
+    pub(crate) fn id(&self, position: u32) -> SeriesId {
+        self.ids[position as usize]
+    }
+
+    pub(crate) fn place(&self, position: u32) -> RowPlace {
+        self.places[position as usize]
+    }
+
+    pub(crate) fn metadata(&self, position: u32) -> &Arc<MetricMetadata> {
+        &self.metadata[position as usize]
+    }
+
+    /// Bytes of memory behind it.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.index.heap_bytes() + self.ids.capacity() * (size_of::<SeriesId>() + size_of::<RowPlace>() + size_of::<Arc<MetricMetadata>>())
+    }
+
+    fn add(&mut self, batch: &RecordBatch, distinct: &mut HashMap<(String, String, String), Arc<MetricMetadata>>) -> Option<()> {
+        let numbers = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?.values());
+        let times = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<TimestampMillisecondType>()?.values());
+        let texts = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
+        let ids = batch.column_by_name("series_id")?.as_primitive_opt::<UInt64Type>()?.values();
+        let (metric, kind, unit, help) = (texts("metric")?, texts("type")?, texts("unit")?, texts("help")?);
+        let (first_row, rows, min_ts, max_ts) = (numbers("first_row")?, numbers("rows")?, times("min_ts")?, times("max_ts")?);
+        let maps = batch.column_by_name("labels")?.as_map_opt()?;
+        let (keys, values) = (maps.keys().as_string_opt::<i32>()?, maps.values().as_string_opt::<i32>()?);
+        let offsets = maps.value_offsets();
+        for row in 0..batch.num_rows() {
+            let mut labels = LabelSetBuilder::default();
+            labels.set(METRIC_NAME, metric.value(row));
+            for entry in offsets[row] as usize..offsets[row + 1] as usize {
+                labels.set(keys.value(entry), values.value(entry));
+            }
+            self.index.insert(u32::try_from(self.ids.len()).ok()?, &labels.build());
+            self.ids.push(SeriesId(ids[row]));
+            let (first_row, rows) = (first_row[row].cast_unsigned(), rows[row].cast_unsigned());
+            self.places.push(RowPlace { first_row, rows, min_ts: min_ts[row], max_ts: max_ts[row] });
+            let key = (kind.value(row).to_owned(), unit.value(row).to_owned(), help.value(row).to_owned());
+            let metadata = distinct.entry(key).or_insert_with_key(|(kind, unit, help)| {
+                let kind = MetricKind::from_name(kind).unwrap_or_default();
+                Arc::new(MetricMetadata { kind, unit: unit.clone(), help: help.clone() })
+            });
+            self.metadata.push(Arc::clone(metadata));
+        }
+        Some(())
+    }
+}
+
+/// A builder of `Map<Utf8, Utf8>` columns with the entry names of `label_map_type`.
+pub(crate) fn label_map_builder() -> MapBuilder<StringBuilder, StringBuilder> {
+    let names = MapFieldNames { entry: "entries".to_owned(), key: "key".to_owned(), value: "value".to_owned() };
+    MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new())
+}
+
+/// Appends one map.
+pub(crate) fn append_labels<'a>(
+    builder: &mut MapBuilder<StringBuilder, StringBuilder>,
+    labels: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Result<(), arrow::error::ArrowError> {
+    for (name, value) in labels {
+        builder.keys().append_value(name);
+        builder.values().append_value(value);
+    }
+    builder.append(true)
+}

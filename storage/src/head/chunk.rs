@@ -1,0 +1,244 @@
+//! Chunks: up to 120 samples of one series, compressed. Timestamps as differences of differences, values as small integer differences
+//! where both neighbours are whole numbers, else as XOR (Gorilla, VLDB 2015).
+//!
+//! A chunk starts with its first timestamp and value in full, so it can be read alone. It does not know its series.
+
+use super::bits::{BitReader, BitWriter};
+
+/// Samples per chunk, as in Prometheus: long enough for the 16 bytes of the start not to count, short enough to read few in vain.
+pub(super) const CHUNK_SAMPLES: u8 = 120;
+
+/// No XOR window yet.
+const NO_WINDOW: u8 = u8::MAX;
+
+/// Bits of a timestamp's difference of differences, by prefix 10, 110, 1110; beyond that 64 after 1111.
+const TIME_BITS: [u32; 3] = [6, 12, 20];
+/// Bits of an integer difference, by the two bits after the prefix 10.
+const INTEGER_BITS: [u32; 4] = [5, 10, 18, 32];
+
+/// The chunk that a series is being appended to.
+#[derive(Debug)]
+pub(super) struct OpenChunk {
+    bits: BitWriter,
+    delta: i64,
+    count: u8,
+    leading: u8,
+    trailing: u8,
+}
+
+impl Default for OpenChunk {
+    fn default() -> Self {
+        Self { bits: BitWriter::default(), delta: 0, count: 0, leading: NO_WINDOW, trailing: 0 }
+    }
+}
+
+impl OpenChunk {
+    /// Appends a sample that is younger than the last one, `last`, which must be the one appended before (ignored in an empty chunk).
+    pub(super) fn push(&mut self, last: (i64, u64), timestamp: i64, value: u64) {
+        if self.count == 0 {
+            self.bits.push(timestamp.cast_unsigned(), 64);
+            self.bits.push(value, 64);
+            (self.delta, self.leading) = (0, NO_WINDOW);
+        } else {
+            self.push_time(last.0, timestamp);
+            self.push_value(last.1, value);
+        }
+        self.count += 1;
+    }
+
+    pub(super) fn count(&self) -> u8 {
+        self.count
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bits.bytes()
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.bits.capacity()
+    }
+
+    /// Starts the next chunk in the same memory.
+    pub(super) fn clear(&mut self) {
+        self.bits.clear();
+        self.count = 0;
+    }
+
+    fn push_time(&mut self, last: i64, timestamp: i64) {
+        let delta = timestamp.wrapping_sub(last);
+        let change = delta.wrapping_sub(self.delta);
+        self.delta = delta;
+        if change == 0 {
+            return self.bits.push(0, 1);
+        }
+        let zigzag = zigzag(change);
+        for (index, bits) in (0u32..).zip(TIME_BITS) {
+            if zigzag < 1 << bits {
+                let prefix = (1u64 << (index + 2)) - 2;
+                return self.bits.push(prefix << bits | zigzag, index + 2 + bits);
+            }
+        }
+        self.bits.push(0b1111, 4);
+        self.bits.push(zigzag, 64);
+    }
+
+    fn push_value(&mut self, last: u64, value: u64) {
+        if last == value {
+            return self.bits.push(0, 1);
+        }
+        if let (Some(before), Some(now)) = (whole_number(last), whole_number(value)) {
+            let zigzag = zigzag(now - before);
+            for (index, bits) in (0u64..).zip(INTEGER_BITS) {
+                if zigzag < 1 << bits {
+                    return self.bits.push((0b1000 | index) << bits | zigzag, 4 + bits);
+                }
+            }
+        }
+        let xor = last ^ value;
+        let (leading, trailing) = (xor.leading_zeros() as u8, xor.trailing_zeros() as u8);
+        let fits_window = self.leading != NO_WINDOW && leading >= self.leading && trailing >= self.trailing;
+        let own_bits = 64 - u32::from(leading) - u32::from(trailing);
+        // The old window is kept while it wastes less than the 12 bits that a new one costs.
+        if fits_window && self.window_bits() < own_bits + 12 {
+            self.bits.push(0b110, 3);
+            self.bits.push(xor >> self.trailing, self.window_bits());
+        } else {
+            (self.leading, self.trailing) = (leading, trailing);
+            self.bits.push(0b111 << 12 | u64::from(leading) << 6 | u64::from(own_bits - 1), 15);
+            self.bits.push(xor >> trailing, own_bits);
+        }
+    }
+
+    fn window_bits(&self) -> u32 {
+        64 - u32::from(self.leading) - u32::from(self.trailing)
+    }
+}
+
+/// Appends the samples of a chunk that lie between `start` and `end` (inclusive) to two columns.
+pub(super) fn decode(bytes: &[u8], count: u8, (start, end): (i64, i64), timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
+    let mut bits = BitReader::new(bytes);
+    let mut timestamp = bits.read(64).cast_signed();
+    let mut value = bits.read(64);
+    let (mut delta, mut trailing, mut window) = (0i64, 0, 64);
+    for index in 0..count {
+        if index > 0 {
+            delta = delta.wrapping_add(read_time_change(&mut bits));
+            timestamp = timestamp.wrapping_add(delta);
+            value = read_value(&mut bits, value, &mut trailing, &mut window);
+        }
+        if timestamp > end {
+            return;
+        }
+        if timestamp >= start {
+            timestamps.push(timestamp);
+            values.push(f64::from_bits(value));
+        }
+    }
+}
+
+fn read_time_change(bits: &mut BitReader<'_>) -> i64 {
+    if !bits.read_bit() {
+        return 0;
+    }
+    for width in TIME_BITS {
+        if !bits.read_bit() {
+            return unzigzag(bits.read(width));
+        }
+    }
+    unzigzag(bits.read(64))
+}
+
+fn read_value(bits: &mut BitReader<'_>, last: u64, trailing: &mut u32, window: &mut u32) -> u64 {
+    if !bits.read_bit() {
+        return last;
+    }
+    if !bits.read_bit() {
+        let width = INTEGER_BITS[bits.read(2) as usize];
+        let before = f64::from_bits(last) as i64;
+        return ((before + unzigzag(bits.read(width))) as f64).to_bits();
+    }
+    if bits.read_bit() {
+        let leading = bits.read(6) as u32;
+        *window = bits.read(6) as u32 + 1;
+        *trailing = 64u32.saturating_sub(leading + *window);
+    }
+    last ^ bits.read(*window) << *trailing
+}
+
+/// The whole number that a value is, if it is one up to 2^53 and not −0.0.
+pub(crate) fn whole_number(bits: u64) -> Option<i64> {
+    let value = f64::from_bits(bits);
+    let whole = value as i64;
+    ((whole as f64).to_bits() == bits && whole.unsigned_abs() <= 1 << 53).then_some(whole)
+}
+
+pub(crate) fn zigzag(value: i64) -> u64 {
+    (value << 1 ^ value >> 63).cast_unsigned()
+}
+
+pub(crate) fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round_trip(samples: &[(i64, u64)]) {
+        let mut chunk = OpenChunk::default();
+        let mut last = (0, 0);
+        for &(timestamp, value) in samples {
+            chunk.push(last, timestamp, value);
+            last = (timestamp, value);
+        }
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        decode(chunk.bytes(), chunk.count(), (i64::MIN, i64::MAX), &mut timestamps, &mut values);
+        let got: Vec<(i64, u64)> = timestamps.into_iter().zip(values.into_iter().map(f64::to_bits)).collect();
+        assert_eq!(got, samples);
+    }
+
+    #[test]
+    fn a_steady_integer_series_takes_under_a_byte_and_a_half_per_sample() {
+        let mut chunk = OpenChunk::default();
+        let mut last = (0, 0);
+        for index in 0..i64::from(CHUNK_SAMPLES) {
+            let sample = (1_700_000_000_000 + 15_000 * index, ((index * index % 13 + 10 * index) as f64).to_bits());
+            chunk.push(last, sample.0, sample.1);
+            last = sample;
+        }
+        assert!(chunk.bytes().len() < 180, "{}", chunk.bytes().len());
+    }
+
+    #[test]
+    fn only_the_asked_range_is_decoded() {
+        let mut chunk = OpenChunk::default();
+        for index in 0..10 {
+            chunk.push((index - 1, 0), index, 0);
+        }
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        decode(chunk.bytes(), chunk.count(), (3, 5), &mut timestamps, &mut values);
+        assert_eq!((timestamps, values.len()), (vec![3, 4, 5], 3));
+    }
+
+    fn value() -> impl Strategy<Value = u64> {
+        prop_oneof![
+            3 => (-1000i64..1000).prop_map(|whole| (whole as f64).to_bits()),
+            1 => any::<i64>().prop_map(|whole| (whole as f64).to_bits()),
+            2 => (0u32..100_000).prop_map(|cents| (f64::from(cents) / 100.0).to_bits()),
+            1 => any::<u64>(),
+            1 => Just((-0.0f64).to_bits()),
+            1 => Just(cepmon_model::STALE_NAN_BITS),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_chunk_reads_back(steps in prop::collection::vec((prop_oneof![Just(15_000i64), 1..40_000i64, 1..i64::MAX / 200], value()), 1..120)) {
+            let mut now = -5_000i64;
+            let samples: Vec<(i64, u64)> = steps.into_iter().map(|(step, value)| { now += step; (now, value) }).collect();
+            round_trip(&samples);
+        }
+    }
+}

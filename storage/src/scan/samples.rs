@@ -1,0 +1,139 @@
+//! Samples of many series over blocks and head, merged series by series. Memory: one series and one decoded batch per block.
+
+use std::sync::Arc;
+
+use cepmon_model::{LabelSet, Matcher, SeriesId};
+
+use super::{SampleScan, SeriesSamples};
+use crate::Error;
+use crate::block::Block;
+use crate::block::sample_reader::SampleReader;
+use crate::block::series::BlockIndex;
+use crate::dir::manifest::BlockKind;
+use crate::head::HeadView;
+use crate::storage::Shared;
+
+/// The selected series of one block, in the order of labels.
+struct BlockSource {
+    index: Arc<BlockIndex>,
+    reader: SampleReader,
+    positions: std::vec::IntoIter<u32>,
+    /// The next series.
+    next: Option<(u32, LabelSet)>,
+}
+
+struct MergedSamples {
+    range: (i64, i64),
+    /// Oldest first: where two samples have one time, the older source counts.
+    blocks: Vec<BlockSource>,
+    head: HeadView,
+    head_position: usize,
+    has_failed: bool,
+}
+
+/// Begins a scan. It sees every append that has returned and keeps the blocks of this moment.
+pub(super) fn scan_samples(
+    shared: &Shared,
+    scan: &SampleScan,
+) -> Result<impl Iterator<Item = Result<SeriesSamples, Error>> + Send + use<>, Error> {
+    let range = (scan.start, scan.end);
+    let (head, blocks) = {
+        let state = shared.read();
+        let frozen = state.frozen.as_ref().map(|frozen| &frozen.samples);
+        let head = state.head.view(&scan.matchers, range, frozen);
+        let blocks = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics && block.overlaps(range));
+        (head, blocks.cloned().collect::<Vec<_>>())
+    };
+    let mut sources = Vec::new();
+    for block in &blocks {
+        sources.extend(BlockSource::open(shared, block, &scan.matchers, range)?);
+    }
+    Ok(MergedSamples { range, blocks: sources, head, head_position: 0, has_failed: false })
+}
+
+impl BlockSource {
+    fn open(shared: &Shared, block: &Arc<Block>, matchers: &[Matcher], range: (i64, i64)) -> Result<Option<Self>, Error> {
+        let index = shared.indexes.get(block)?;
+        let positions = index.select(matchers, range);
+        if positions.is_empty() {
+            return Ok(None);
+        }
+        let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
+        for &position in &positions {
+            let place = index.place(position);
+            let (start, end) = (place.first_row as usize, place.first_row.saturating_add(place.rows) as usize);
+            match rows.last_mut() {
+                Some(last) if last.end == start => last.end = end,
+                _ => rows.push(start..end),
+            }
+        }
+        let reader = SampleReader::open(block, rows)?;
+        let mut source = Self { index, reader, positions: positions.into_iter(), next: None };
+        source.advance();
+        Ok(Some(source))
+    }
+
+    fn advance(&mut self) {
+        self.next = self.positions.next().map(|position| (position, self.index.labels(position)));
+    }
+}
+
+impl MergedSamples {
+    /// The next series in order that has samples in the span.
+    fn next_series(&mut self) -> Result<Option<SeriesSamples>, Error> {
+        loop {
+            let in_head = self.head.series.get(self.head_position);
+            let smallest_in_blocks = self.blocks.iter().filter_map(|block| block.next.as_ref()).map(|(_, labels)| labels).min();
+            let (labels, mut id) = match (in_head, smallest_in_blocks) {
+                (None, None) => return Ok(None),
+                (Some(series), None) => (Arc::clone(&series.labels), series.id),
+                (Some(series), Some(labels)) if *series.labels <= *labels => (Arc::clone(&series.labels), series.id),
+                (_, Some(labels)) => (Arc::new(labels.clone()), SeriesId(0)),
+            };
+            let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+            for block in &mut self.blocks {
+                let Some((position, _)) = block.next.as_ref().filter(|(_, next)| *next == *labels) else { continue };
+                id = block.index.id(*position);
+                let place = block.index.place(*position);
+                block.reader.read(place.rows as usize, self.range, &mut timestamps, &mut values)?;
+                block.advance();
+            }
+            let is_in_head = self.head.series.get(self.head_position).is_some_and(|series| series.labels == labels);
+            if is_in_head {
+                self.head.read(self.head_position, self.range, &mut timestamps, &mut values);
+                self.head_position += 1;
+            }
+            if timestamps.is_empty() {
+                continue;
+            }
+            make_ascending(&mut timestamps, &mut values);
+            return Ok(Some(SeriesSamples { id, labels, timestamps, values }));
+        }
+    }
+}
+
+impl Iterator for MergedSamples {
+    type Item = Result<SeriesSamples, Error>;
+
+    /// After an error there is nothing more.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_failed {
+            return None;
+        }
+        let next = self.next_series();
+        self.has_failed = next.is_err();
+        next.transpose()
+    }
+}
+
+/// Sorts samples by time unless they are sorted, and keeps the first of equal times.
+fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
+    if timestamps.is_sorted_by(|a, b| a < b) {
+        return;
+    }
+    let mut samples: Vec<(i64, f64)> = timestamps.drain(..).zip(values.drain(..)).collect();
+    samples.sort_by_key(|&(time, _)| time);
+    samples.dedup_by_key(|&mut (time, _)| time);
+    timestamps.extend(samples.iter().map(|&(time, _)| time));
+    values.extend(samples.iter().map(|&(_, value)| value));
+}

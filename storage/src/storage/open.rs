@@ -1,0 +1,141 @@
+//! Opening a data directory: lock, manifest, cleaning, replay.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Instant;
+
+use hashbrown::HashSet;
+
+use super::{OpenReport, Shared, State, Storage, Totals};
+use crate::block::{Block, IndexCache};
+use crate::dir::layout::Layout;
+use crate::dir::lock::DirLock;
+use crate::dir::manifest::Manifest;
+use crate::dir::atomic;
+use crate::head::{Head, Journal, SeriesReplay};
+use crate::wal::cursor::Malformed;
+use crate::wal::frame::RecordKind;
+use crate::wal::replay::replay_segment;
+use crate::wal::writer::{WalWriter, cut_segments, list_segments, segment_path};
+use crate::{Error, StorageOptions};
+
+impl Storage {
+    /// Opens a data directory: takes the lock, reads the manifest, removes what an unfinished flush left, replays the log. Damage in the
+    /// log is no error: what can be read is there, the report names the rest.
+    pub fn open(options: StorageOptions) -> Result<(Self, OpenReport), Error> {
+        #[allow(clippy::disallowed_methods, reason = "how long opening really took; no decision depends on it")]
+        let started = Instant::now();
+        check_tenant(&options.tenant)?;
+        let layout = Layout::new(&options.data_dir, &options.tenant);
+        atomic::create_folders(layout.root())?;
+        let lock = DirLock::acquire(layout.root(), &layout.lock())?;
+        let manifest = Manifest::load(&layout)?;
+        let mut report = OpenReport { removed_files: remove_leftovers(&layout, &manifest)?, ..OpenReport::default() };
+        for folder in layout.block_folders().into_iter().chain([layout.wal()]) {
+            atomic::create_folders(&folder)?;
+        }
+        let blocks = live_blocks(&layout, &manifest)?;
+        cut_segments(&layout.wal(), manifest.wal_from)?;
+        let mut head = Head::new(&options.tenant);
+        let (last_segment, older_bytes) = replay(&layout, &mut head, &mut report)?;
+        let wal = WalWriter::create(&layout.wal(), last_segment.max(manifest.wal_from.saturating_sub(1)) + 1, older_bytes)?;
+        let state = State {
+            head,
+            journal: Journal::default(),
+            wal,
+            frozen: None,
+            blocks,
+            manifest,
+            filled_since: None,
+            oldest_sample: i64::MIN,
+            accepted: Vec::new(),
+            records: Vec::new(),
+        };
+        let shared = Shared {
+            options,
+            layout,
+            state: RwLock::new(state),
+            flushing: Mutex::new(()),
+            indexes: IndexCache::default(),
+            totals: Totals::default(),
+            _lock: lock,
+        };
+        report.elapsed = started.elapsed();
+        Ok((Self { shared: Arc::new(shared) }, report))
+    }
+}
+
+/// A tenant is a folder's name.
+fn check_tenant(tenant: &str) -> Result<(), Error> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !tenant.is_empty() && tenant != "wal" && tenant.bytes().all(is_plain) {
+        return Ok(());
+    }
+    let problem = "a tenant's name has letters, digits, - and _, and is not \"wal\"".to_owned();
+    Err(Error::Refused { target: tenant.to_owned(), problem })
+}
+
+/// Removes files that no manifest names: an unfinished flush, or blocks whose removal a crash cut short.
+fn remove_leftovers(layout: &Layout, manifest: &Manifest) -> Result<u64, Error> {
+    let live: HashSet<PathBuf> = manifest.blocks.iter().map(|entry| layout.block(entry)).collect();
+    let mut removed = 0;
+    let aside = atomic::aside(&layout.manifest());
+    let unfinished_manifest = aside.try_exists().map_err(Error::io("look for", &aside))?;
+    if unfinished_manifest {
+        atomic::remove(&aside)?;
+        removed += 1;
+    }
+    for folder in layout.block_folders() {
+        for path in atomic::list(&folder)? {
+            if !live.contains(&path) {
+                atomic::remove(&path)?;
+                removed += 1;
+            }
+        }
+    }
+    Ok(removed)
+}
+
+fn live_blocks(layout: &Layout, manifest: &Manifest) -> Result<Vec<Arc<Block>>, Error> {
+    let mut blocks = Vec::with_capacity(manifest.blocks.len());
+    for entry in &manifest.blocks {
+        let block = Block::new(entry.clone(), layout.block(entry));
+        let path = block.rows_file();
+        if !path.try_exists().map_err(Error::io("look for", &path))? {
+            return Err(Error::corrupt(&path, "the manifest names it and it is not there"));
+        }
+        blocks.push(Arc::new(block));
+    }
+    Ok(blocks)
+}
+
+/// Reads all log segments into memory; gives the last segment's number and the bytes of all.
+fn replay(layout: &Layout, head: &mut Head, report: &mut OpenReport) -> Result<(u32, u64), Error> {
+    let (mut last, mut bytes) = (0, 0);
+    for (segment, size) in list_segments(&layout.wal())? {
+        let mut series = SeriesReplay::default();
+        let mut samples = 0;
+        let path = segment_path(&layout.wal(), segment);
+        let read = replay_segment(&path, |kind, payload| {
+            match kind {
+                RecordKind::Series => series.apply_series(head, payload)?,
+                RecordKind::Samples => samples += series.apply_samples(head, payload)?,
+                RecordKind::Logs | RecordKind::Rows | RecordKind::KeyValues => return Err(Malformed),
+            }
+            Ok(())
+        })?;
+        report.replayed_records += read.records;
+        report.replayed_samples += samples;
+        report.torn_bytes += read.torn_bytes;
+        if let Some(problem) = read.problem {
+            tracing::error!("{problem}");
+            report.problems.push(problem);
+        }
+        last = segment;
+        bytes += size - read.torn_bytes;
+    }
+    if report.torn_bytes > 0 {
+        tracing::warn!(bytes = report.torn_bytes, "cut an unfinished record off the log; it was never acknowledged");
+    }
+    Ok((last, bytes))
+}

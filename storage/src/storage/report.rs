@@ -1,0 +1,122 @@
+//! What callers hand in and get back, beside samples: references, outcomes, reports, counters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cepmon_model::LabelSet;
+
+/// A series' number in the head, for appends. Never reused in a process; gone once the series has left the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeriesRef(pub u64);
+
+/// What became of a batch of samples.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppendOutcome {
+    /// Stored now.
+    pub appended: usize,
+    /// Dropped: the same series, time and value are there already.
+    pub duplicates: usize,
+    /// Refused: the same series and time are there with another value.
+    pub conflicts: usize,
+    /// Refused: older than the retention.
+    pub too_old: usize,
+    /// Indexes in the batch whose series has left the head: register it again and append again.
+    pub unknown: Vec<usize>,
+}
+
+/// A log line with its time and labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Unix nanoseconds.
+    pub timestamp_ns: i64,
+    /// The labels of its stream.
+    pub stream: Arc<LabelSet>,
+    /// `trace`, `debug`, `info`, `warn`, `error`, `fatal`, or empty.
+    pub level: String,
+    /// The raw line.
+    pub line: String,
+    /// Fields that a parser found, each name once.
+    pub fields: Vec<(Arc<str>, String)>,
+}
+
+/// What opening found.
+#[derive(Debug, Clone, Default)]
+pub struct OpenReport {
+    /// Log records read again.
+    pub replayed_records: u64,
+    /// Samples among them.
+    pub replayed_samples: u64,
+    /// Bytes cut off the end of the log because the process died while writing them. They were never acknowledged.
+    pub torn_bytes: u64,
+    /// Damage in the middle of the log, each with file, offset and what was lost.
+    pub problems: Vec<String>,
+    /// Files of an unfinished flush that were removed.
+    pub removed_files: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What a flush wrote.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FlushReport {
+    /// Samples written.
+    pub samples: u64,
+    /// Series they belong to.
+    pub series: u64,
+    /// Log entries written.
+    pub log_entries: u64,
+    /// Table rows written.
+    pub rows: u64,
+    /// Bytes of the new files.
+    pub bytes: u64,
+    /// Series that left the head because they ended.
+    pub dropped_series: u64,
+}
+
+/// What a round of maintenance did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MaintainReport {
+    /// The flush, if one was due.
+    pub flush: Option<FlushReport>,
+    /// Blocks that retention removed.
+    pub removed_blocks: u64,
+}
+
+/// Counters and sizes, for `/metrics`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StorageStats {
+    /// Series in the head.
+    pub head_series: u64,
+    /// Samples in the head (frozen part included).
+    pub head_samples: u64,
+    /// Bytes of samples, log lines and rows in memory (what `head_max_bytes` bounds).
+    pub head_bytes: u64,
+    /// Bytes of the series index in memory.
+    pub index_bytes: u64,
+    /// Log entries in the head.
+    pub head_log_entries: u64,
+    /// Bytes of the write-ahead log.
+    pub wal_bytes: u64,
+    /// Live blocks.
+    pub blocks: u64,
+    /// Bytes of live blocks.
+    pub block_bytes: u64,
+    /// Samples appended since start.
+    pub appended_samples_total: u64,
+    /// Samples dropped as duplicates since start.
+    pub duplicate_samples_total: u64,
+    /// Samples refused as conflicts since start.
+    pub conflicting_samples_total: u64,
+    /// Samples refused as too old since start.
+    pub too_old_samples_total: u64,
+    /// Log entries appended since start.
+    pub appended_log_entries_total: u64,
+    /// Table rows appended since start.
+    pub appended_rows_total: u64,
+    /// Flushes that succeeded since start.
+    pub flushes_total: u64,
+    /// Flushes that failed since start.
+    pub flush_failures_total: u64,
+    /// Appends that the log refused (disk full and the like) since start.
+    pub append_failures_total: u64,
+}
