@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// Unix time in nanoseconds.
 #[must_use]
+#[allow(clippy::disallowed_methods, reason = "natively this is the system's own clock")]
 pub fn now_ns() -> u64 {
     #[cfg(target_family = "wasm")]
     return crate::bindings::clock::now_ns();

@@ -95,7 +95,9 @@ impl Settings {
         }
         let parse = |text: &String| {
             let range = match text.strip_suffix("xx") {
-                Some(hundreds) => hundreds.parse::<u16>().ok().filter(|hundreds| (1..=9).contains(hundreds)).map(|h| (h * 100, h * 100 + 99)),
+                Some(hundreds) => {
+                    hundreds.parse::<u16>().ok().filter(|hundreds| (1..=9).contains(hundreds)).map(|h| (h * 100, h * 100 + 99))
+                }
                 None => text.parse().ok().filter(|code| (100..=999).contains(code)).map(|code| (code, code)),
             };
             range.ok_or_else(|| Error::Config(format!("cannot use \"{text}\" of valid_status_codes: expected a code or 2xx")))
@@ -110,7 +112,8 @@ impl Settings {
     /// What is set and has no effect here.
     pub(crate) fn ignored(&self) -> Option<String> {
         let is_default = matches!(self.preferred_ip_protocol.as_str(), "" | "ip6");
-        (!is_default).then(|| "preferred_ip_protocol is ignored: the host resolves the name and takes the first address that answers".to_owned())
+        (!is_default)
+            .then(|| "preferred_ip_protocol is ignored: the host resolves the name and takes the first address that answers".to_owned())
     }
 }
 

@@ -38,8 +38,23 @@ fn every_line_of_the_fixture_is_told_apart() {
 fn hostile_lines_keep_their_rows() {
     let deep = format!("{{\"a\":{}", "[".repeat(100_000));
     let wide = format!("{{{}\"z\":1}}", (0..1000).map(|index| format!("\"k{index}\":{index},")).collect::<String>());
-    let hostile =
-        ["", " ", "{", "{}", "{}x", "{\"", "{\"a\\", "{\"a\":\"\\u12\"}", "{\"a\":\"\\ud83d\\ude00\"}", "{\"a\":}", "{\"a\" 1}", "a b [", "- - - [] \"\" 200 1", deep.as_str(), wide.as_str()];
+    let hostile = [
+        "",
+        " ",
+        "{",
+        "{}",
+        "{}x",
+        "{\"",
+        "{\"a\\",
+        "{\"a\":\"\\u12\"}",
+        "{\"a\":\"\\ud83d\\ude00\"}",
+        "{\"a\":}",
+        "{\"a\" 1}",
+        "a b [",
+        "- - - [] \"\" 200 1",
+        deep.as_str(),
+        wide.as_str(),
+    ];
     let text = shown(&hostile);
     assert!(text.contains("a=\u{1f600}"), "{text}");
     assert!(text.contains("k100=100"), "{text}");

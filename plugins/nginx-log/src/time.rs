@@ -31,7 +31,8 @@ fn parse_local(text: &[u8]) -> Option<i64> {
     let month = MONTHS.iter().position(|name| name[..] == text[3..6])? as i64 + 1;
     let offset = parse_offset(&text[21..26])?;
     let day = number(&text[..2])?;
-    let seconds = unix_seconds([number(&text[7..11])?, month, day, number(&text[12..14])?, number(&text[15..17])?, number(&text[18..20])?])?;
+    let seconds =
+        unix_seconds([number(&text[7..11])?, month, day, number(&text[12..14])?, number(&text[15..17])?, number(&text[18..20])?])?;
     Some((seconds - offset) * 1_000_000_000)
 }
 

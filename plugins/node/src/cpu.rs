@@ -45,8 +45,7 @@ fn parse(stat: &str) -> Result<Vec<Cpu>, Error> {
 }
 
 fn emit_seconds(cpus: &[Cpu], batch: &mut Batch) {
-    let mut guest =
-        batch.family("node_cpu_guest_seconds_total", Kind::Counter, "Seconds the CPUs spent in guests (VMs) for each mode.");
+    let mut guest = batch.family("node_cpu_guest_seconds_total", Kind::Counter, "Seconds the CPUs spent in guests (VMs) for each mode.");
     for cpu in cpus {
         guest.sample(&[("cpu", &cpu.id), ("mode", "user")], cpu.seconds[8]);
         guest.sample(&[("cpu", &cpu.id), ("mode", "nice")], cpu.seconds[9]);
@@ -92,10 +91,14 @@ fn emit_throttles(source: &Source, batch: &mut Batch) {
         let (Some(package), Some(core)) = (number("topology/physical_package_id"), number("topology/core_id")) else {
             continue;
         };
-        if !cores.contains_key(&(package, core)) && let Some(count) = number("thermal_throttle/core_throttle_count") {
+        if !cores.contains_key(&(package, core))
+            && let Some(count) = number("thermal_throttle/core_throttle_count")
+        {
             cores.insert((package, core), count);
         }
-        if !packages.contains_key(&package) && let Some(count) = number("thermal_throttle/package_throttle_count") {
+        if !packages.contains_key(&package)
+            && let Some(count) = number("thermal_throttle/package_throttle_count")
+        {
             packages.insert(package, count);
         }
     }

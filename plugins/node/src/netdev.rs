@@ -44,8 +44,7 @@ pub(crate) fn collect(source: &Source, settings: &Settings, batch: &mut Batch) -
 
 /// The one counter that only netlink and sysfs know: packets that nobody had a handler for.
 fn emit_nohandler(source: &Source, devices: &[Device<'_>], batch: &mut Batch) {
-    let mut family =
-        batch.family("node_network_receive_nohandler_total", Kind::Counter, "Network device statistic receive_nohandler.");
+    let mut family = batch.family("node_network_receive_nohandler_total", Kind::Counter, "Network device statistic receive_nohandler.");
     for device in devices {
         if let Some(count) = source.read_sys_number(&format!("class/net/{}/statistics/rx_nohandler", device.name)) {
             family.sample(&[("device", device.name)], count as f64);

@@ -27,8 +27,8 @@ impl Default for Settings {
             sysfs: "/sys".to_owned(),
             rootfs: "/".to_owned(),
             udev_data: "/run/udev/data".to_owned(),
-            filesystem_mount_points_exclude:
-                "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)".to_owned(),
+            filesystem_mount_points_exclude: "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+                .to_owned(),
             filesystem_fs_types_exclude: "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|\
                 mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
                 .to_owned(),

@@ -6,7 +6,8 @@ use cepmon_sdk::http::{Request, TlsOptions};
 use crate::settings::Settings;
 
 /// Prometheus 2.48's, so that an exporter that looks at it answers the same.
-const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+const ACCEPT: &str =
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 const USER_AGENT: &str = concat!("cepmon/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: u8 = 10;
 

@@ -118,7 +118,8 @@ fn takes_suffix(kind: Kind, suffix: &[u8]) -> bool {
 
 /// The last family when it has this name and no samples yet, else a new one.
 fn family_of(scan: &mut Scan, name: Span) -> &mut cepmon_sdk::batch::Family {
-    let is_open = scan.columns.families.last().is_some_and(|family| family.samples == 0 && bytes_of(scan, family.name) == bytes_of(scan, name));
+    let is_open =
+        scan.columns.families.last().is_some_and(|family| family.samples == 0 && bytes_of(scan, family.name) == bytes_of(scan, name));
     if is_open {
         return scan.columns.families.last_mut().expect("BUG: the last family is gone");
     }

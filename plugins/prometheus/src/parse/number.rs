@@ -6,9 +6,8 @@
 /// The bits of a NaN that is a value; other NaNs mean "stale" to Prometheus.
 const NORMAL_NAN: u64 = 0x7ff8_0000_0000_0001;
 
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
-];
+const POWERS: [f64; 23] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 /// More digits than this may not fit the 53 bits of a mantissa.
 const MAX_EXACT_DIGITS: u32 = 15;
 
@@ -116,8 +115,26 @@ mod tests {
     #[test]
     fn the_fast_path_rounds_as_the_slow_one() {
         let spellings = [
-            "0", "-0", "1", "-1", "42", "123456789012345", "0.1", "0.30000000000000", "1.795382291e+09", "2.5515429888e+11", "3.14e-5", "1e22",
-            "1e-22", "5.", ".5", "-12.75", "999999999999999e22", "1E6", "00012", "123.456e+2",
+            "0",
+            "-0",
+            "1",
+            "-1",
+            "42",
+            "123456789012345",
+            "0.1",
+            "0.30000000000000",
+            "1.795382291e+09",
+            "2.5515429888e+11",
+            "3.14e-5",
+            "1e22",
+            "1e-22",
+            "5.",
+            ".5",
+            "-12.75",
+            "999999999999999e22",
+            "1E6",
+            "00012",
+            "123.456e+2",
         ];
         for text in spellings {
             let (value, end) = parse_fast(format!("{text}\n").as_bytes(), 0).unwrap_or_else(|| panic!("{text} is not fast"));
@@ -128,7 +145,9 @@ mod tests {
 
     #[test]
     fn what_is_not_surely_exact_is_left_to_the_slow_path() {
-        for text in ["", "-", ".", "1e", "1e+", "1e1000", "1234567890123456", "1e23", "NaN", "+Inf", "+1", "1_0", "0x1", "1,5", "--1", "1.2.3"] {
+        for text in
+            ["", "-", ".", "1e", "1e+", "1e1000", "1234567890123456", "1e23", "NaN", "+Inf", "+1", "1_0", "0x1", "1,5", "--1", "1.2.3"]
+        {
             assert_eq!(parse_fast(format!("{text} 7\n").as_bytes(), 0), None, "{text}");
         }
         assert_eq!(parse_fast(b"12", 0), None);
@@ -136,7 +155,9 @@ mod tests {
 
     #[test]
     fn the_slow_path_takes_what_go_takes() {
-        for (text, want) in [("+Inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("+1", 1.0), ("1e-400", 0.0)] {
+        for (text, want) in
+            [("+Inf", f64::INFINITY), ("-inf", f64::NEG_INFINITY), ("Infinity", f64::INFINITY), ("+1", 1.0), ("1e-400", 0.0)]
+        {
             assert_eq!(parse_slow(text.as_bytes()), Ok(want), "{text}");
         }
         assert_eq!(parse_slow(b"nan").unwrap().to_bits(), NORMAL_NAN);

@@ -94,7 +94,7 @@ fn parse_number(scan: &mut Scan, expected: &str) -> Parsed<f64> {
 fn parse_timestamp(scan: &mut Scan, problem: &str) -> Parsed<i64> {
     let seconds = parse_number(scan, "expected timestamp")?;
     let milliseconds = seconds * 1000.0;
-    if !(milliseconds.abs() <= MAX_TIMESTAMP_MS) {
+    if milliseconds.is_nan() || milliseconds.abs() > MAX_TIMESTAMP_MS {
         return scan.problem(scan.at - 1, format!("{problem} {seconds}"));
     }
     Ok(milliseconds as i64)
