@@ -30,6 +30,8 @@ pub enum Severity {
 #[derive(Debug)]
 pub struct Rows<'a> {
     source: &'a [u8],
+    /// Whether all of `source` is UTF-8: one fast pass spares a check of each field.
+    is_utf8: bool,
     has_times: bool,
     columns: LogBatch,
 }
@@ -46,7 +48,8 @@ impl<'a> Rows<'a> {
             fields: Vec::new(),
             extra: Vec::new(),
         };
-        Self { source: lines.buffer(), has_times: false, columns }
+        let source = lines.buffer();
+        Self { source, is_utf8: std::str::from_utf8(source).is_ok(), has_times: false, columns }
     }
 
     /// Names the fields that rows will have, in column order; [`Row::field`] takes their numbers. Call it once, before the first row;
@@ -90,6 +93,12 @@ impl<'a> Rows<'a> {
         self.columns
     }
 
+    /// Whether the piece of the source at `offset` is UTF-8. In a source that is, only its two cuts can be wrong.
+    fn is_text(&self, offset: usize, piece: &[u8]) -> bool {
+        let is_cut_well = |at: usize| self.source.get(at).is_none_or(|byte| byte & 0xc0 != 0x80);
+        if self.is_utf8 { is_cut_well(offset) && is_cut_well(offset + piece.len()) } else { std::str::from_utf8(piece).is_ok() }
+    }
+
     /// Gives the rows that are there a cell for one more field.
     fn widen(&mut self, old_width: usize) {
         if self.columns.rows.is_empty() {
@@ -112,25 +121,27 @@ pub struct Row<'r, 'a> {
 }
 
 impl Row<'_, '_> {
-    /// Sets the field of number `key`. A piece of the line goes as a span, anything else is copied. A number that no field has is ignored.
+    /// Sets the field of number `key`. A piece of the line goes as a span, anything else is copied; what is not UTF-8 is copied with
+    /// U+FFFD for each bad piece, because the host takes text only. A number that no field has is ignored.
     pub fn field(&mut self, key: usize, value: &[u8]) -> &mut Self {
-        let columns = &mut self.rows.columns;
-        let width = columns.keys.len();
+        let width = self.rows.columns.keys.len();
         if key >= width {
             return self;
         }
-        let start = match offset_in(self.rows.source, value) {
-            Some(offset) => offset,
-            None => {
-                let start = columns.extra.len() as u32 | IN_EXTRA;
-                columns.extra.extend_from_slice(value);
-                start
-            }
+        let cell = (self.rows.columns.rows.len() - 1) * width * 2 + key * 2;
+        let span = match offset_in(self.rows.source, value) {
+            Some(offset) if self.rows.is_text(offset, value) => [offset as u32, value.len() as u32],
+            _ => self.copy(&String::from_utf8_lossy(value)),
         };
-        let cell = (columns.rows.len() - 1) * width * 2 + key * 2;
-        columns.fields[cell] = start;
-        columns.fields[cell + 1] = value.len() as u32;
+        self.rows.columns.fields[cell..cell + 2].copy_from_slice(&span);
         self
+    }
+
+    fn copy(&mut self, text: &str) -> [u32; 2] {
+        let extra = &mut self.rows.columns.extra;
+        let start = extra.len() as u32 | IN_EXTRA;
+        extra.extend_from_slice(text.as_bytes());
+        [start, text.len() as u32]
     }
 
     /// Sets the field `name`, adding it to the fields of this call when it is new; ignored beyond [`MAX_KEYS`].
@@ -160,10 +171,10 @@ impl Row<'_, '_> {
 }
 
 /// Where `piece` stands in `source`, when it is a piece of it.
-fn offset_in(source: &[u8], piece: &[u8]) -> Option<u32> {
+fn offset_in(source: &[u8], piece: &[u8]) -> Option<usize> {
     let offset = (piece.as_ptr() as usize).checked_sub(source.as_ptr() as usize)?;
     let is_inside = offset + piece.len() <= source.len();
-    (is_inside && offset < IN_EXTRA as usize).then_some(offset as u32)
+    (is_inside && offset < IN_EXTRA as usize).then_some(offset)
 }
 
 #[cfg(test)]
@@ -190,6 +201,19 @@ mod tests {
         assert_eq!(columns.extra, b"own");
         assert_eq!(row_fields(&lines, &columns, 0), [("method", "GET"), ("path", "/a")]);
         assert_eq!(row_fields(&lines, &columns, 1), [("method", "PUT"), ("path", "/b"), ("note", "own")]);
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_copied_with_replacement_characters() {
+        let lines = lines(&[b"caf\xe9 bar".as_slice(), "año".as_bytes()], "{}");
+        let mut rows = Rows::new(&lines);
+        rows.set_keys(&["whole", "cut"]);
+        for line in lines.iter() {
+            rows.row(&line).field(0, line.bytes).field(1, &line.bytes[..2]);
+        }
+        let columns = rows.into_columns();
+        assert_eq!(row_fields(&lines, &columns, 0), [("whole", "caf\u{fffd} bar"), ("cut", "ca")]);
+        assert_eq!(row_fields(&lines, &columns, 1), [("whole", "año"), ("cut", "a\u{fffd}")]);
     }
 
     #[test]
