@@ -40,6 +40,7 @@ pub(crate) fn write_access(access: &Access<'_>, row: &mut Row<'_, '_>, clock: &m
 
 /// Variables of nginx and the short names that people give them mean the same field; other members keep their own names.
 pub(crate) fn write_members(members: &[Member<'_>], row: &mut Row<'_, '_>, clock: &mut Clock) {
+    let mut has_time = false;
     for member in members {
         let value = member.value.as_ref();
         let key = match member.key.as_ref() {
@@ -60,8 +61,11 @@ pub(crate) fn write_members(members: &[Member<'_>], row: &mut Row<'_, '_>, clock
                 continue;
             }
             b"time_local" | b"time_iso8601" | b"msec" | b"time" | b"timestamp" | b"@timestamp" | b"ts" => {
-                match clock.parse(value) {
-                    Some(time_ns) => _ = row.time_ns(time_ns),
+                match clock.parse(value).filter(|_| !has_time) {
+                    Some(time_ns) => {
+                        row.time_ns(time_ns);
+                        has_time = true;
+                    }
                     None => write_other(row, &member.key, value),
                 }
                 continue;

@@ -27,7 +27,7 @@ fn every_line_of_the_fixture_is_told_apart() {
         Some(1795383006000) 17 remote_addr=192.0.2.14 | method=GET | path=/a b | protocol=HTTP/1.1 | status=503 | body_bytes_sent=197 | user_agent=ELB-HealthChecker/2.0
         Some(1795383007000) 13 remote_addr=192.0.2.15 | method=HEAD | path=/ | protocol=HTTP/1.0 | status=404
         Some(1795383008000) 9 remote_addr=192.0.2.20 | method=GET | path=/api/users?q=año | protocol=HTTP/1.1 | status=200 | body_bytes_sent=512 | user_agent=say "hi" | request_time=0.031
-        Some(1795383009250) 17 method=DELETE | path=/api/users/7 | status=500 | labels={"team":"a","list":[1,"]"]}
+        Some(1795383009250) 17 method=DELETE | path=/api/users/7 | status=500 | ts=2020-01-01T00:00:00Z | labels={"team":"a","list":[1,"]"]}
         None 0 
         None 0 
     "#]]

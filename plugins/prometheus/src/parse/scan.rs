@@ -140,22 +140,43 @@ impl Scan {
     }
 }
 
-/// `[a-zA-Z_:0-9]`, and without the colon and the digits for the start of a label name.
-pub(super) const fn is_name_byte(byte: u8) -> bool {
-    NAME[byte as usize]
+/// Behind the metric name that begins at `start`. A loop over a local number, not over `Scan::at`: that one would go through memory
+/// at each byte.
+#[inline(always)]
+pub(super) fn end_of_metric_name(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    start + rest.iter().position(|&byte| NAME[usize::from(byte)] == 0).unwrap_or(rest.len())
 }
 
-const NAME: [bool; 256] = {
-    let mut table = [false; 256];
+/// Behind the label name that begins at `start`.
+#[inline(always)]
+pub(super) fn end_of_label_name(bytes: &[u8], start: usize) -> usize {
+    let rest = bytes.get(start..).unwrap_or_default();
+    start + rest.iter().position(|&byte| NAME[usize::from(byte)] != LABEL).unwrap_or(rest.len())
+}
+
+/// Whether a metric name may begin with this byte; a label name may as well, but for the colon.
+#[inline(always)]
+pub(super) fn is_name_start(byte: u8) -> bool {
+    NAME[usize::from(byte)] != 0 && !byte.is_ascii_digit()
+}
+
+/// A byte of label names and metric names.
+const LABEL: u8 = 2;
+/// The colon, which metric names have alone.
+const METRIC: u8 = 1;
+
+static NAME: [u8; 256] = {
+    let mut table = [0; 256];
     let mut index = 0;
     while index < 256 {
         let byte = index as u8;
-        table[index] = byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':';
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            table[index] = LABEL;
+        } else if byte == b':' {
+            table[index] = METRIC;
+        }
         index += 1;
     }
     table
 };
-
-pub(super) const fn is_name_start(byte: u8) -> bool {
-    is_name_byte(byte) && !byte.is_ascii_digit()
-}
