@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use cepmon_plugin::{Grants, Limits, Options, PluginHost, PluginState, PluginStatus};
+use cepmon_plugin::{Grants, Limits, Options, PluginHost, PluginState, PluginStatus, Toolchain};
 use clap::{Args, Subcommand};
 
 use super::Failure;
@@ -114,8 +114,11 @@ impl Folders {
 pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Failure> {
     match command {
         PluginCommand::Build { folders } => {
-            for built in cepmon_plugin::build(folders)? {
-                writeln!(output, "{built}")?;
+            let toolchain = Toolchain::find()?;
+            writeln!(std::io::stderr(), "building with {toolchain}")?;
+            for built in cepmon_plugin::build(folders, &toolchain)? {
+                let (path, kib) = (built.path.display(), built.package.bytes.len().div_ceil(1024));
+                writeln!(output, "{path}  {} {}, {kib} KiB", built.package.manifest.kind, built.package.manifest.version)?;
             }
         }
         PluginCommand::Bundle { folder } => {

@@ -56,12 +56,12 @@ impl ServeArgs {
 }
 
 /// The folder `plugins` beside the folder of this program: `target/plugins` for `target/release/cepmon`. `None` when there is none.
-pub fn default_bundled_plugins_dir() -> Option<PathBuf> {
+pub(super) fn default_bundled_plugins_dir() -> Option<PathBuf> {
     bundled_beside(&std::env::current_exe().ok()?).filter(|dir| dir.is_dir())
 }
 
 /// The user's cache folder, or the system's temporary folder for a user without a home (a service account).
-pub fn default_cache_dir() -> PathBuf {
+pub(super) fn default_cache_dir() -> PathBuf {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
     base.unwrap_or_else(std::env::temp_dir).join("cepmon")

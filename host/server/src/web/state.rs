@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Json;
 use axum::extract::State;
-use cepmon_model::{FailureKind, TimestampMs};
+use cepmon_model::{Clock, FailureKind, TimestampMs};
 use cepmon_plugin::{Grants, PluginState, PluginStatus};
 use cepmon_storage::StorageStats;
 use serde::Serialize;
@@ -15,6 +14,7 @@ use serde::Serialize;
 use super::error::WebError;
 use super::process::read_process;
 use super::{App, Running, grant_words};
+use crate::clock::SystemClock;
 use crate::schedule::TargetStatus;
 
 /// The page's data. Before the server is ready only the first three are there.
@@ -99,8 +99,7 @@ pub(crate) async fn show_state(State(app): State<Arc<App>>) -> Result<Json<State
 }
 
 fn state(app: &App) -> StateBody {
-    let now = SystemTime::now();
-    let now_ms = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    let now_ms = SystemClock.now();
     let running = app.running.get().map(|running| running_body(running, now_ms));
     StateBody { version: env!("CARGO_PKG_VERSION"), is_ready: running.is_some(), now_ms, running }
 }
