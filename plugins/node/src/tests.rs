@@ -1,5 +1,7 @@
 //! The whole plugin over the recorded files of `fixtures/`, and over this very machine.
 
+mod node_exporter;
+
 use super::*;
 use cepmon_sdk::testing;
 

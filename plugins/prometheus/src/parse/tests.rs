@@ -12,20 +12,25 @@ fn refuse(body: &str, format: Format, want: &str) {
     assert_eq!(error.to_string(), format!("cannot parse the body: {want}"), "{body:?}");
 }
 
+/// The body, and what comes of it beside it.
+macro_rules! fixture {
+    ($name:literal, $format:expr) => {{
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/");
+        let body = std::fs::read(format!("{folder}{}", $name)).unwrap();
+        let columns = parse(body, $format, Options::default()).unwrap();
+        let expected = expect_test::expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/", $name, ".expected")];
+        expected.assert_eq(&exposition(&columns));
+    }};
+}
+
 #[test]
-fn series_keep_the_bytes_of_the_body() {
-    let body = "# HELP shop_orders_total Orders so far.\n# TYPE shop_orders_total counter\n\
-                shop_orders_total{state=\"paid\", shop=\"eu\",} 81 1700000000123\nshop_orders_total {state=\"open\"}3\n\n\
-                # just words\nup_since 1.5e9\n";
-    expect_test::expect![[r#"
-        # HELP shop_orders_total Orders so far.
-        # TYPE shop_orders_total counter
-        shop_orders_total{state="paid", shop="eu",} 81 1700000000123
-        shop_orders_total {state="open"} 3
-        # TYPE up_since unknown
-        up_since 1500000000
-    "#]]
-    .assert_eq(&text(body));
+fn a_text_body_keeps_the_bytes_of_its_series() {
+    fixture!("shop.txt", Format::Text);
+}
+
+#[test]
+fn an_openmetrics_body_has_units_and_times() {
+    fixture!("shop.openmetrics", Format::OpenMetrics);
 }
 
 #[test]
