@@ -1,0 +1,12 @@
+//! `alertmanager.yml`: how it is written (`file`) and what it means (`check`). It reads no YAML: the host brings the deserializer.
+
+mod file;
+mod check;
+mod receiver;
+
+pub use check::{AlertmanagerConfig, TemplateSource};
+pub use file::{
+    AlertmanagerFile, EmailEntry, GlobalEntry, InhibitRuleEntry, ReceiverEntry, RouteEntry, TimeIntervalEntry, TimeRangeEntry, TimesEntry,
+    TlsEntry,
+};
+pub use receiver::{Integration, ReceiverConfig};

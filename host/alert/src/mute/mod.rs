@@ -1,0 +1,7 @@
+//! What keeps a firing alert from being told of: other alerts (`inhibit`) and times (`interval`). Silences are not here yet.
+
+mod inhibit;
+mod interval;
+
+pub use inhibit::Inhibition;
+pub use interval::TimeInterval;
