@@ -73,7 +73,7 @@ struct SyntaxOnly;
 
 impl Evaluate for SyntaxOnly {
     fn check(&self, expr: &str) -> Result<(), BoxError> {
-        cepmon_query::promql::parse(expr)?;
+        cepmon_query::parse(expr)?;
         Ok(())
     }
 

@@ -48,7 +48,8 @@ pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String)
         let response = sender.send_request(request).await.with_context(|| format!("cannot get an answer from \"{url}\""))?;
         let (parts, body) = response.into_parts();
         let collected = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let collected = collected.map_err(|error| anyhow::anyhow!(error)).with_context(|| format!("cannot read the answer of \"{url}\""))?;
+        let collected =
+            collected.map_err(|error| anyhow::anyhow!(error)).with_context(|| format!("cannot read the answer of \"{url}\""))?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: collected.to_bytes() })
     };
     // The connection has to be driven for the exchange to go on. When it ends first, the exchange says why; the answer may still be
@@ -73,7 +74,8 @@ fn parse_url(url: &str) -> anyhow::Result<(hyper::http::uri::Authority, String)>
         Some("https") => bail!("cannot use --url \"{url}\": https is not supported here; use http over loopback or a tunnel"),
         _ => bail!("cannot read --url \"{url}\": it has no scheme; use http://HOST:PORT"),
     }
-    let authority = uri.authority().cloned().with_context(|| format!("cannot read --url \"{url}\": it has no host; use http://HOST:PORT"))?;
+    let authority =
+        uri.authority().cloned().with_context(|| format!("cannot read --url \"{url}\": it has no host; use http://HOST:PORT"))?;
     Ok((authority, uri.path().trim_end_matches('/').to_owned()))
 }
 

@@ -69,9 +69,9 @@ fn decide(asks: bool, yes: bool, accept_capabilities: bool, is_terminal: bool) -
         ),
         _ if is_terminal => Decision::Ask,
         (false, false) => Decision::Refuse("nothing was installed: there is no terminal to ask on; pass --yes"),
-        (true, false) => Decision::Refuse(
-            "nothing was installed: there is no terminal to ask on; read what it asks for and pass --accept-capabilities",
-        ),
+        (true, false) => {
+            Decision::Refuse("nothing was installed: there is no terminal to ask on; read what it asks for and pass --accept-capabilities")
+        }
     }
 }
 

@@ -20,7 +20,12 @@ pub use serve::{DEFAULT_PLUGINS_DIR, LogFormat, ServeArgs};
 
 /// One process that watches, stores, answers and alerts.
 #[derive(Debug, Parser)]
-#[command(name = "cepmon", version, max_term_width = 110, after_help = "Exit codes: 0 fine, 1 it failed, 2 bad usage or bad configuration.")]
+#[command(
+    name = "cepmon",
+    version,
+    max_term_width = 110,
+    after_help = "Exit codes: 0 fine, 1 it failed, 2 bad usage or bad configuration."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

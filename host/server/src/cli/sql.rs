@@ -60,7 +60,8 @@ const MAX_STATEMENT_BYTES: u64 = 1 << 20;
 
 pub(crate) fn run(args: &SqlArgs, output: &mut Output) -> Result<(), Failure> {
     if args.output == OutputFormat::Parquet && output.is_terminal() {
-        return Err(Failure::usage(anyhow!("cannot print Parquet on a terminal; redirect it: cepmon sql -o parquet '…' > result.parquet")));
+        let way_out = "redirect it: cepmon sql -o parquet '…' > result.parquet";
+        return Err(Failure::usage(anyhow!("cannot print Parquet on a terminal; {way_out}")));
     }
     let statement = if args.statement == "-" { read_statement(io::stdin().lock())? } else { args.statement.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -78,7 +79,8 @@ pub(crate) fn run(args: &SqlArgs, output: &mut Output) -> Result<(), Failure> {
 
 fn read_statement(input: impl Read) -> anyhow::Result<String> {
     let mut statement = String::new();
-    let read = input.take(MAX_STATEMENT_BYTES + 1).read_to_string(&mut statement).context("cannot read the statement from standard input")?;
+    let read =
+        input.take(MAX_STATEMENT_BYTES + 1).read_to_string(&mut statement).context("cannot read the statement from standard input")?;
     if read as u64 > MAX_STATEMENT_BYTES {
         return Err(anyhow!("cannot read the statement from standard input: it is longer than {MAX_STATEMENT_BYTES} bytes"));
     }
@@ -111,7 +113,9 @@ fn refusal(url: &str, statement: &str, answer: &Answer) -> anyhow::Error {
         column: Option<u64>,
     }
     match serde_json::from_slice::<Body>(&answer.body) {
-        Ok(Body { error }) => anyhow!("{}{}", error.message, error.line.zip(error.column).and_then(|at| mark(statement, at)).unwrap_or_default()),
+        Ok(Body { error }) => {
+            anyhow!("{}{}", error.message, error.line.zip(error.column).and_then(|at| mark(statement, at)).unwrap_or_default())
+        }
         Err(_) => anyhow!("cannot ask \"{url}\": it answered {}; is this a cepmon server?", answer.status),
     }
 }

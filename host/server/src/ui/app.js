@@ -56,9 +56,11 @@ function showFigures({ storage, process, now_ms: nowMs }) {
     ["On disk", bytes(storage.block_bytes), `${count(storage.blocks)} ${storage.blocks === 1 ? "block" : "blocks"}`],
   ];
   if (process) figures.push(["This process", bytes(process.resident_bytes), `up ${duration(process.uptime_seconds)}`]);
-  byId("figures").replaceChildren(
-    ...figures.map(([name, value, more]) => element("div", {}, element("dt", {}, name), element("dd", {}, value, more ? element("small", {}, more) : null))),
-  );
+  const figure = ([name, value, more]) => {
+    const detail = more ? element("small", {}, more) : null;
+    return element("div", {}, element("dt", {}, name), element("dd", {}, value, detail));
+  };
+  byId("figures").replaceChildren(...figures.map(figure));
 }
 
 function rate(storage, nowMs) {

@@ -18,7 +18,8 @@ export const byId = (id) => document.getElementById(id);
  */
 export function cardTable(columns, rows) {
   const heading = (column) => element("th", { scope: "col", class: column.class }, column.heading);
-  const cell = (column, row) => element("td", { class: column.class, "data-heading": column.heading }, element("div", {}, ...column.cell(row)));
+  const cell = (column, row) =>
+    element("td", { class: column.class, "data-heading": column.heading }, element("div", {}, ...column.cell(row)));
   const body = rows.map((row) => element("tr", {}, ...columns.map((column) => cell(column, row))));
   return element("table", {}, element("thead", {}, element("tr", {}, ...columns.map(heading))), element("tbody", {}, ...body));
 }

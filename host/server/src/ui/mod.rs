@@ -31,8 +31,8 @@ pub(crate) const ASSETS: [Asset; 9] = [
 
 /// What the browser may do on the page's behalf: load these files and talk to this server; no inline script, no frame around it,
 /// no form to elsewhere. A metric name or label that slipped past the escaping could still do nothing.
-pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
-    form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
+pub(crate) const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+    img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
 #[cfg(test)]
 mod tests {
@@ -46,7 +46,11 @@ mod tests {
                     let reference = reference.split(['"', ')']).next().unwrap();
                     let path = reference.strip_prefix("./").map_or_else(|| reference.to_owned(), |name| format!("/ui/{name}"));
                     let is_asset = ASSETS.iter().any(|other| other.path == path);
-                    assert!(is_asset || path.starts_with('#') || path.starts_with("/metrics") || path.starts_with("/api/"), "{}: {reference}", asset.path);
+                    assert!(
+                        is_asset || path.starts_with('#') || path.starts_with("/metrics") || path.starts_with("/api/"),
+                        "{}: {reference}",
+                        asset.path
+                    );
                 }
             }
         }
@@ -55,7 +59,17 @@ mod tests {
     #[test]
     fn no_script_makes_markup_of_text_and_no_markup_holds_script() {
         for asset in &ASSETS {
-            for forbidden in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", " style=\"", " onclick=", "javascript:"] {
+            for forbidden in [
+                "innerHTML",
+                "outerHTML",
+                "insertAdjacentHTML",
+                "document.write",
+                "eval(",
+                "new Function",
+                " style=\"",
+                " onclick=",
+                "javascript:",
+            ] {
                 assert!(!asset.text.contains(forbidden), "{} holds {forbidden}", asset.path);
             }
         }

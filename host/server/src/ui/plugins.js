@@ -29,7 +29,8 @@ const COLUMNS = [
 
 function stateCell(plugin) {
   const state = plugin.is_ready ? "good" : "bad";
-  return [element("span", { class: "state", "data-state": state }, element("i", { class: "dot" }), plugin.is_ready ? "ready" : "not loaded")];
+  const word = plugin.is_ready ? "ready" : "not loaded";
+  return [element("span", { class: "state", "data-state": state }, element("i", { class: "dot" }), word)];
 }
 
 function nameCell(plugin) {
@@ -44,9 +45,10 @@ function nameCell(plugin) {
 }
 
 function grantCell(plugin) {
-  const items = plugin.may.map(({ text, reason }) => element("li", { class: "may" }, `may ${text}`, reason ? element("small", {}, ` – “${reason}”`) : null));
-  items.push(...plugin.missing.map(({ text, reason }) => element("li", { class: "missing" }, `not granted: ${text}`, element("small", {}, ` – “${reason}”`))));
-  if (plugin.cannot) items.push(element("li", { class: "cannot" }, plugin.cannot));
+  const item = (kind, text, reason) => element("li", { class: kind }, text, reason ? element("small", {}, ` – “${reason}”`) : null);
+  const items = plugin.may.map(({ text, reason }) => item("may", `may ${text}`, reason));
+  items.push(...plugin.missing.map(({ text, reason }) => item("missing", `not granted: ${text}`, reason)));
+  if (plugin.cannot) items.push(item("cannot", plugin.cannot));
   return [element("ul", { class: "grants" }, ...items)];
 }
 

@@ -8,7 +8,10 @@ const MAX_ROWS = 1000;
 
 const EXAMPLES = [
   ["CPU by mode", "SELECT mode, avg(value) AS seconds\nFROM metrics.node_cpu_seconds_total\nGROUP BY mode\nORDER BY seconds DESC"],
-  ["Free memory, last 15 minutes", "SELECT ts, value\nFROM metrics.node_memory_MemAvailable_bytes\nWHERE ts > now() - interval '15 minutes'\nORDER BY ts DESC"],
+  [
+    "Free memory, last 15 minutes",
+    "SELECT ts, value\nFROM metrics.node_memory_MemAvailable_bytes\nWHERE ts > now() - interval '15 minutes'\nORDER BY ts DESC",
+  ],
   ["Failed scrapes", "SELECT ts, job, instance, outcome, error\nFROM scrapes\nWHERE error IS NOT NULL\nORDER BY ts DESC\nLIMIT 50"],
   ["Last log lines", "SELECT ts, level, line\nFROM logs\nORDER BY ts DESC\nLIMIT 50"],
   ["Largest metrics", "SELECT metric, count(*) AS series\nFROM series\nGROUP BY metric\nORDER BY series DESC\nLIMIT 20"],

@@ -36,7 +36,8 @@ export function startTargets() {
 }
 
 function searchText(target) {
-  return [target.job, target.instance, target.address, target.plugin, target.health, target.last_error ?? "", labelText(target.labels)].join(" ").toLowerCase();
+  const { job, instance, address, plugin, health, last_error: lastError, labels } = target;
+  return [job, instance, address, plugin, health, lastError ?? "", labelText(labels)].join(" ").toLowerCase();
 }
 
 function summary(targets) {

@@ -96,7 +96,10 @@ mod tests {
         for host in ["mon.example.com", "mon.example.com:443", "192.0.2.7:9090", "192.0.2.7"] {
             assert!(policy.allows(host), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.8", "", "[::2]:9090", "x:y:z", "[", "notlocalhost"] {
+        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "192.0.2.8", "notlocalhost"] {
+            assert!(!policy.allows(host), "{host}");
+        }
+        for host in ["", "[::2]:9090", "x:y:z", "["] {
             assert!(!policy.allows(host), "{host}");
         }
     }

@@ -33,9 +33,9 @@ use cepmon_storage::Storage;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 
+pub(crate) use accept::ResultForm;
 use error::WebError;
 pub(crate) use host_guard::HostPolicy;
-pub(crate) use accept::ResultForm;
 pub(crate) use sql::encode as encode_result;
 pub(crate) use state::TargetState;
 pub(crate) use stats::ServerStats;

@@ -151,8 +151,11 @@ async fn only_json_of_a_bounded_size_is_read() {
 async fn a_stranger_s_name_or_page_is_refused() {
     let server = Server::ready().await;
     let get = |host: &str| Request::get("/api/v1/cepmon/state").header("host", host);
-    for (host, expected) in [("localhost:9090", 200), ("[::1]", 200), ("mon.example:9090", 200), ("evil.example", 403), ("169.254.169.254", 403)] {
-        assert_eq!(server.ask(get(host), "").await.status.as_u16(), expected, "{host}");
+    for host in ["localhost:9090", "[::1]", "mon.example:9090"] {
+        assert_eq!(server.ask(get(host), "").await.status, StatusCode::OK, "{host}");
+    }
+    for host in ["evil.example", "169.254.169.254"] {
+        assert_eq!(server.ask(get(host), "").await.status, StatusCode::FORBIDDEN, "{host}");
     }
     assert!(server.ask(get("evil.example"), "").await.text.contains("web.hosts"));
     let foreign = Request::post("/-/reload").header("host", "127.0.0.1").header("origin", "https://evil.example");
@@ -176,10 +179,12 @@ async fn the_running_server_shows_its_state_and_metrics() {
     let server = Server::ready().await;
     assert_eq!(server.get("/-/ready").await.status, StatusCode::OK);
     let state = json(&server.get("/api/v1/cepmon/state").await);
-    assert_eq!((state["is_ready"].clone(), state["targets"].clone(), state["storage"]["blocks"].clone()), (true.into(), serde_json::json!([]), 0.into()));
+    assert_eq!((&state["is_ready"], &state["targets"]), (&true.into(), &serde_json::json!([])));
+    assert_eq!(state["storage"]["blocks"], 0);
     let metrics = server.get("/metrics").await;
     assert_eq!(metrics.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    for expected in ["\ncepmon_storage_head_series 0\n", "\ncepmon_targets{health=\"up\"} 0\n", "\ncepmon_http_requests_total{code=\"200\"} 2\n", "\nprocess_open_fds "] {
+    let counted = "\ncepmon_http_requests_total{code=\"200\"} 2\n";
+    for expected in ["\ncepmon_storage_head_series 0\n", "\ncepmon_targets{health=\"up\"} 0\n", counted, "\nprocess_open_fds "] {
         assert!(metrics.text.contains(expected), "{expected} is missing in\n{}", metrics.text);
     }
     let flushed = server.post("/api/v1/admin/flush").await;

@@ -22,7 +22,7 @@ pub(crate) fn write_storage(page: &mut Exposition, stats: &StorageStats) {
     let counters = [
         ("cepmon_storage_appended_samples_total", "Samples stored.", stats.appended_samples_total),
         ("cepmon_storage_duplicate_samples_total", "Samples dropped because they are there already.", stats.duplicate_samples_total),
-        ("cepmon_storage_conflicting_samples_total", "Samples refused: same series and time, another value.", stats.conflicting_samples_total),
+        ("cepmon_storage_conflicting_samples_total", "Samples refused: another value is there.", stats.conflicting_samples_total),
         ("cepmon_storage_too_old_samples_total", "Samples refused because they are older than the retention.", stats.too_old_samples_total),
         ("cepmon_storage_appended_log_entries_total", "Log entries stored.", stats.appended_log_entries_total),
         ("cepmon_storage_appended_rows_total", "Rows of typed tables stored.", stats.appended_rows_total),
