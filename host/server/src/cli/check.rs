@@ -1,7 +1,7 @@
 //! `cepmon check`: reads configuration files as `serve` would, rules, routes and plugin settings included, and starts nothing.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cepmon_alert::{BoxError, Evaluate, VectorSample};
 use cepmon_model::TimestampMs;
@@ -9,7 +9,6 @@ use cepmon_plugin::{Limits, Options, PluginHost};
 use clap::Args;
 
 use super::Failure;
-use super::output::Output;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
 use crate::config::{self, ConfigErrors};
 use crate::prepare::prepare;
@@ -26,9 +25,12 @@ pub(crate) struct CheckArgs {
     /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
     #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
     bundled_plugins_dir: Option<PathBuf>,
+    /// Where compiled plugins are cached [default: $XDG_CACHE_HOME/cepmon, ~/.cache/cepmon or the system's temporary folder]
+    #[arg(long, value_name = "DIR", env = "CEPMON_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
 }
 
-pub(crate) fn run(args: &CheckArgs, output: &mut Output) -> Result<(), Failure> {
+pub(crate) fn run(args: &CheckArgs, output: &mut impl Write) -> Result<(), Failure> {
     let mut errors = ConfigErrors(Vec::new());
     for file in &args.files {
         match check_file(args, file)? {
@@ -40,7 +42,7 @@ pub(crate) fn run(args: &CheckArgs, output: &mut Output) -> Result<(), Failure> 
     if errors.0.is_empty() { Ok(()) } else { Err(Failure::usage(errors)) }
 }
 
-fn check_file(args: &CheckArgs, file: &std::path::Path) -> Result<Result<String, ConfigErrors>, Failure> {
+fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErrors>, Failure> {
     let config = match config::load(Some(file)) {
         Ok(document) => document.file,
         Err(errors) => return Ok(Err(errors)),
@@ -49,7 +51,7 @@ fn check_file(args: &CheckArgs, file: &std::path::Path) -> Result<Result<String,
     let plugins = PluginHost::open(Options {
         plugins_dir,
         bundled_dir: args.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir),
-        cache_dir: default_cache_dir(),
+        cache_dir: args.cache_dir.clone().unwrap_or_else(default_cache_dir),
         host_name: String::new(),
         external_labels: Vec::new(),
         limits: Limits::default(),
@@ -79,5 +81,43 @@ impl Evaluate for SyntaxOnly {
 
     fn instant(&self, _: &str, _: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
         Err("a check evaluates nothing".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(dir: &Path, text: &str) -> (String, Result<(), String>) {
+        let file = dir.join("cepmon.yml");
+        std::fs::write(&file, text).unwrap();
+        let plugins_dir = Some(dir.join("plugins"));
+        let args =
+            CheckArgs { files: vec![file], bundled_plugins_dir: plugins_dir.clone(), plugins_dir, cache_dir: Some(dir.join("cache")) };
+        let mut output = Vec::new();
+        let outcome = run(&args, &mut output).map_err(|failure| match failure {
+            Failure::Usage(error) => format!("{error:#}"),
+            Failure::Failed(error) => panic!("a bad file is bad configuration: {error:#}"),
+        });
+        (String::from_utf8(output).unwrap(), outcome)
+    }
+
+    #[test]
+    fn a_good_file_is_summed_up() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, outcome) = check(dir.path(), "global: {scrape_interval: 15s}\n");
+        assert_eq!(outcome, Ok(()));
+        assert!(output.ends_with("cepmon.yml: fine: 0 jobs, 0 targets, 0 rule files, 0 log sources\n"), "{output}");
+    }
+
+    #[test]
+    fn a_mistake_is_bad_configuration_and_has_a_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let (output, outcome) = check(dir.path(), "global:\n  scrape_intervall: 15s\n");
+        assert_eq!(output, "");
+        let message = outcome.unwrap_err();
+        assert!(message.contains("cepmon.yml:2:") && message.contains("scrape_interval"), "{message}");
+        let (_, outcome) = check(dir.path(), "scrape_configs: [{job_name: a, plugin: no-such}]\n");
+        assert!(outcome.unwrap_err().contains("no-such"));
     }
 }
