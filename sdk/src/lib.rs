@@ -13,11 +13,11 @@
 //! ```
 //!
 //! [`Batch`] and [`Rows`] are the builders of what crosses the border; [`Target`] and [`Lines`] are what is asked. [`file`], [`statfs`],
-//! [`http`], [`clock`], [`config`] and [`log`] are the host's capabilities: each one beyond the last three must stand in `plugin.toml` with a reason, and
-//! works only where the operator granted it.
+//! [`http`], [`clock`], [`config`] and [`log`] are the host's capabilities: each one beyond the last three must stand in `plugin.toml`
+//! with a reason, and works only where the operator granted it.
 //!
-//! The crate compiles for ordinary targets too, so that parsers and whole collectors are tested with `cargo test`. There the capabilities go to the
-//! machine itself, without a sandbox; HTTP is the exception and answers an error.
+//! The crate compiles for ordinary targets too, so that parsers and whole collectors are tested with `cargo test`. There the capabilities
+//! go to the machine itself, without a sandbox; HTTP is the exception and answers an error.
 //!
 //! It deliberately has no threads, no async and no clock or file of `std`: a guest is single and short-lived, and `std` is a stub
 //! on `wasm32-unknown-unknown`.

@@ -1,7 +1,7 @@
 //! Is a URL up? The prober `http` of blackbox_exporter 0.24: its decisions, its metrics.
 //!
-//! [`judge`] decides, [`metric`] tells; both are pure functions of an answer. Resolving, connecting and timing are the host's. Probes of several
-//! addresses of one name, HTTP/2 and cookies between redirects do not exist here.
+//! [`judge`] decides, [`metric`] tells; both are pure functions of an answer. Resolving, connecting and timing are the host's. Probes of
+//! several addresses of one name, HTTP/2 and cookies between redirects do not exist here.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod settings;

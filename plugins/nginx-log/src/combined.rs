@@ -1,7 +1,7 @@
 //! nginx's `combined`: `$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"`.
 //!
-//! nginx writes quotes and control characters inside the quotes as `\xHH`, so the next quote ends a field. What stands behind the user agent is left
-//! alone; `common` ends before the referer.
+//! nginx writes quotes and control characters inside the quotes as `\xHH`, so the next quote ends a field. What stands behind the user
+//! agent is left alone; `common` ends before the referer.
 
 /// The pieces of a line, as they stand in it.
 #[derive(Debug, PartialEq)]

@@ -1,4 +1,5 @@
-//! Access logs of nginx: the format `combined` (and `common`, and `combined` with fields behind it) and JSON objects, told apart line by line.
+//! Access logs of nginx: the format `combined` (and `common`, and `combined` with fields behind it) and JSON objects, told apart line by
+//! line.
 //!
 //! A line that is neither keeps its row without fields, so no line is lost and none fails a batch. Fields are spans into the lines that the
 //! host sent; only what had to be unescaped is copied. No regular expression and no JSON tree: both cost more than the parsing itself.

@@ -1,8 +1,8 @@
 //! The host's own metrics, with the names, types, labels and help texts of node_exporter 1.7.
 //!
-//! One file per collector, named as node_exporter names it: each reads its files, emits its families and knows nothing of the others. A collector
-//! that fails costs its own metrics only. State between scrapes does not exist here: where node_exporter smooths counters that jump back
-//! (cpu after hotplug), these are the kernel's numbers.
+//! One file per collector, named as node_exporter names it: each reads its files, emits its families and knows nothing of the others. A
+//! collector that fails costs its own metrics only. State between scrapes does not exist here: where node_exporter smooths counters that
+//! jump back (cpu after hotplug), these are the kernel's numbers.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 mod settings;

@@ -1,7 +1,7 @@
 //! Scrapes any `/metrics` endpoint: the classic targets of a `prometheus.yml`.
 //!
-//! [`parse`] is the hot path of the whole product: one pass over the body, which itself becomes the batch's text with spans into it. It relabels
-//! nothing, looks for no duplicates and keeps no state between calls: all three are the host's.
+//! [`parse`] is the hot path of the whole product: one pass over the body, which itself becomes the batch's text with spans into it. It
+//! relabels nothing, looks for no duplicates and keeps no state between calls: all three are the host's.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
 pub mod parse;

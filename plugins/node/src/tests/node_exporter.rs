@@ -1,6 +1,7 @@
 //! The same host seen by node_exporter: the same metric names, types, help texts and label names.
 //!
-//! Runs where `NODE_EXPORTER_SCRAPE` names a file with a scrape of it (`curl -s localhost:9100/metrics > scrape.txt`), and prints what differs.
+//! Runs where `NODE_EXPORTER_SCRAPE` names a file with a scrape of it (`curl -s localhost:9100/metrics > scrape.txt`), and prints what
+//! differs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -60,7 +60,8 @@ fn parse_value(scan: &mut Scan) -> Parsed<f64> {
     }
 }
 
-/// Whole milliseconds. Prometheus's own scanner takes no sign here, the older one of client libraries does, and times before 1970 hurt nobody.
+/// Whole milliseconds. Prometheus's own scanner takes no sign here, the older one of client libraries does, and times before 1970 hurt
+/// nobody.
 fn parse_timestamp(scan: &mut Scan) -> Parsed<i64> {
     let start = scan.at;
     scan.at += usize::from(scan.byte() == b'-');
