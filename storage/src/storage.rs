@@ -18,7 +18,10 @@ use crate::block::{Block, IndexCache};
 use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
 use crate::dir::manifest::Manifest;
+use crate::head::logs::{LogHead, LogRows};
 use crate::head::{Accepted, FrozenSamples, Head, Journal};
+use crate::table::buffer::{TableBuffer, TableRows};
+use crate::table::key_value::KeyValues;
 use crate::wal::writer::WalWriter;
 use crate::{Snapshot, StorageOptions, TableDef};
 
@@ -49,8 +52,14 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) head: Head,
+    pub(crate) logs: LogHead,
+    /// In the order of `TABLES`.
+    pub(crate) tables: Vec<TableBuffer>,
+    key_values: KeyValues,
     journal: Journal,
     wal: WalWriter,
+    /// Records that the next flush will cut off the log.
+    has_log_records: bool,
     /// What a flush is writing, or failed to write and will try again.
     pub(crate) frozen: Option<Arc<Frozen>>,
     /// Live blocks, oldest first.
@@ -68,6 +77,10 @@ pub(crate) struct State {
 #[derive(Debug)]
 pub(crate) struct Frozen {
     pub(crate) samples: Arc<FrozenSamples>,
+    pub(crate) logs: Arc<LogRows>,
+    /// Tables that have rows.
+    pub(crate) tables: Vec<TableRows>,
+    bytes: usize,
     /// The first log segment that is not in it.
     wal_from: u32,
 }
@@ -108,7 +121,7 @@ impl Storage {
             head_samples: state.head.sample_count() + frozen.map_or(0, |frozen| frozen.samples.samples),
             head_bytes: state.memory_bytes(),
             index_bytes: state.head.index_bytes() as u64,
-            head_log_entries: 0,
+            head_log_entries: state.logs.rows().entries() + frozen.map_or(0, |frozen| frozen.logs.entries()),
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,
             block_bytes: state.blocks.iter().map(|block| block.entry.bytes).sum(),
@@ -142,38 +155,17 @@ impl Shared {
 impl State {
     /// Bytes that flushing frees.
     fn memory_bytes(&self) -> u64 {
-        (self.head.data_bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.samples.bytes)) as u64
+        (self.live_bytes() + self.frozen.as_ref().map_or(0, |frozen| frozen.bytes)) as u64
+    }
+
+    fn live_bytes(&self) -> usize {
+        let tables: usize = self.tables.iter().map(TableBuffer::bytes).sum();
+        self.head.data_bytes() + self.logs.rows().bytes() + tables
     }
 }
 
 fn count(counter: &AtomicU64, by: usize) {
     counter.fetch_add(by as u64, Ordering::Relaxed);
-}
-
-impl Storage {
-    /// Appends log entries. When it returns, they survive `kill -9` and every scan sees them.
-    pub fn append_logs(&self, entries: &[LogEntry]) -> Result<(), crate::Error> {
-        let _ = entries;
-        Ok(())
-    }
-
-    /// Appends rows to a typed table. When it returns, they survive `kill -9` and every scan sees them.
-    pub fn append_rows(&self, table: &'static TableDef, rows: &[Vec<crate::Cell>]) -> Result<(), crate::Error> {
-        let _ = (table, rows);
-        Ok(())
-    }
-
-    /// Sets or (with `None`) removes a key of a space. When it returns, that survives `kill -9`.
-    pub fn kv_put(&self, space: &str, key: &str, value: Option<&[u8]>) -> Result<(), crate::Error> {
-        let _ = (space, key, value);
-        Ok(())
-    }
-
-    /// All keys of a space with their values, sorted.
-    pub fn kv_list(&self, space: &str) -> Vec<(String, Vec<u8>)> {
-        let _ = space;
-        Vec::new()
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use super::file;
+use super::logs::LogSummary;
 use super::series::MetricSummary;
 use crate::Error;
 use crate::dir::atomic;
@@ -22,11 +23,12 @@ pub(crate) struct Block {
     is_obsolete: AtomicBool,
     footer: OnceLock<ArrowReaderMetadata>,
     summary: OnceLock<MetricSummary>,
+    log_summary: OnceLock<LogSummary>,
 }
 
 impl Block {
     pub(crate) fn new(entry: BlockEntry, path: PathBuf) -> Self {
-        Self { entry, path, is_obsolete: AtomicBool::new(false), footer: OnceLock::new(), summary: OnceLock::new() }
+        Self { entry, path, is_obsolete: AtomicBool::new(false), footer: OnceLock::new(), summary: OnceLock::new(), log_summary: OnceLock::new() }
     }
 
     /// Whether a time span (inclusive) touches the block's.
@@ -63,6 +65,15 @@ impl Block {
         }
         let summary = MetricSummary::read(&self.series_file())?;
         Ok(self.summary.get_or_init(|| summary))
+    }
+
+    /// Streams and promoted fields of a log block, read once.
+    pub(crate) fn log_summary(&self) -> Result<&LogSummary, Error> {
+        if let Some(summary) = self.log_summary.get() {
+            return Ok(summary);
+        }
+        let summary = LogSummary::of(self.footer()?, &self.path)?;
+        Ok(self.log_summary.get_or_init(|| summary))
     }
 
     /// Says that the manifest no longer names the block: the files go when nobody reads them any more.

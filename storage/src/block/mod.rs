@@ -2,11 +2,14 @@
 //! log or the head.
 
 pub(crate) mod schema;
+pub(crate) mod map;
 pub(crate) mod file;
 pub(crate) mod number;
 pub(crate) mod samples;
 pub(crate) mod sample_reader;
 pub(crate) mod series;
+pub(crate) mod logs;
+pub(crate) mod table;
 pub(crate) mod cache;
 pub(crate) mod live;
 

@@ -45,7 +45,8 @@ pub(crate) fn from_integer(whole: i64, scale: i8) -> f64 {
 
 fn scaled(value: f64, scale: usize) -> Option<f64> {
     let whole = (value * POWERS[scale]).round();
-    let comes_back = whole.abs() <= MAX_WHOLE && (whole / POWERS[scale]).to_bits() == value.to_bits();
+    // By way of i64, which has no −0.
+    let comes_back = whole.abs() <= MAX_WHOLE && from_integer(whole as i64, scale as i8).to_bits() == value.to_bits();
     comes_back.then_some(whole)
 }
 

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, TimestampMillisecondArray,
-    UInt64Array,
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
 };
 use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
 use cepmon_model::{LabelSet, LabelSetBuilder, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
@@ -15,6 +14,7 @@ use hashbrown::HashMap;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::file::{self, ParquetFile, properties};
+use super::map::{append_labels, label_map_builder};
 use super::schema::series_schema;
 use crate::Error;
 use crate::index::LabelIndex;
@@ -224,22 +224,4 @@ impl BlockIndex {
         }
         Some(())
     }
-}
-
-/// A builder of `Map<Utf8, Utf8>` columns with the entry names of `label_map_type`.
-pub(crate) fn label_map_builder() -> MapBuilder<StringBuilder, StringBuilder> {
-    let names = MapFieldNames { entry: "entries".to_owned(), key: "key".to_owned(), value: "value".to_owned() };
-    MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new())
-}
-
-/// Appends one map.
-pub(crate) fn append_labels<'a>(
-    builder: &mut MapBuilder<StringBuilder, StringBuilder>,
-    labels: impl Iterator<Item = (&'a str, &'a str)>,
-) -> Result<(), arrow::error::ArrowError> {
-    for (name, value) in labels {
-        builder.keys().append_value(name);
-        builder.values().append_value(value);
-    }
-    builder.append(true)
 }

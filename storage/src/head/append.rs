@@ -103,7 +103,6 @@ impl Head {
 
     fn store_one(&mut self, sample: Accepted) {
         let Accepted { slot, timestamp, value } = sample;
-        self.min_timestamp = self.min_timestamp.min(timestamp);
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let place = &mut self.slots[slot as usize];
         if timestamp <= place.last_timestamp {

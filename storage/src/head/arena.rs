@@ -91,10 +91,6 @@ impl Pages {
         }
         chunk_at(self.0.get(address.0 as usize >> PAGE_BITS)?, address)
     }
-
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.0.iter().map(|page| page.capacity()).sum()
-    }
 }
 
 fn chunk_at(page: &[u8], address: ChunkAddress) -> Option<ClosedChunk<'_>> {

@@ -28,7 +28,6 @@ pub(crate) struct FrozenSamples {
     /// By slot.
     series: Vec<FrozenSeries>,
     pub(crate) samples: u64,
-    pub(crate) bytes: usize,
     pub(crate) max_timestamp: i64,
 }
 
@@ -65,7 +64,6 @@ impl Head {
     /// Takes all samples out. Takes about 0.1 µs per series; appends wait for that long.
     pub(crate) fn freeze(&mut self) -> FrozenSamples {
         let mut series = Vec::with_capacity(self.slots.len());
-        let bytes = self.data_bytes();
         for slot in 0..self.slots.len() {
             self.close_chunk(slot as u32);
             let place = &mut self.slots[slot];
@@ -75,12 +73,10 @@ impl Head {
             series.push(FrozenSeries { chunk, late: place.late.take(), flushed_until });
         }
         let samples = std::mem::take(&mut self.samples);
-        let max_timestamp = self.max_timestamp;
-        (self.min_timestamp, self.max_timestamp) = (i64::MAX, i64::MIN);
+        let max_timestamp = std::mem::replace(&mut self.max_timestamp, i64::MIN);
         (self.open_bytes, self.late_bytes) = (0, 0);
         let pages = self.arena.take();
-        let bytes = bytes.max(pages.heap_bytes());
-        FrozenSamples { pages, series, samples, bytes, max_timestamp }
+        FrozenSamples { pages, series, samples, max_timestamp }
     }
 
     /// Slots and ids of the frozen part's series, in the order of their labels.

@@ -10,6 +10,7 @@ mod append;
 mod frozen;
 mod journal;
 mod view;
+pub(crate) mod logs;
 
 use cepmon_model::{LabelSet, MetricMetadata, SeriesId};
 use hashbrown::HashTable;
@@ -69,7 +70,6 @@ pub(crate) struct Head {
     open_bytes: usize,
     late_bytes: usize,
     samples: u64,
-    min_timestamp: i64,
     max_timestamp: i64,
     batch: u32,
 }
@@ -90,7 +90,6 @@ impl Head {
             open_bytes: 0,
             late_bytes: 0,
             samples: 0,
-            min_timestamp: i64::MAX,
             max_timestamp: i64::MIN,
             batch: 0,
         }
@@ -121,11 +120,6 @@ impl Head {
     /// Samples that a flush would write.
     pub(crate) fn sample_count(&self) -> u64 {
         self.samples
-    }
-
-    /// Times of the oldest and the youngest sample, if there is one.
-    pub(crate) fn time_range(&self) -> Option<(i64, i64)> {
-        (self.samples > 0).then_some((self.min_timestamp, self.max_timestamp))
     }
 
     /// Bytes that a flush frees.

@@ -4,6 +4,8 @@
 mod request;
 mod snapshot;
 mod samples;
+mod logs;
+mod tables;
 pub(crate) mod known;
 
 pub use request::{LogScan, SampleScan, SeriesInfo, SeriesSamples};

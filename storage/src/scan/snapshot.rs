@@ -6,9 +6,12 @@ use std::sync::Arc;
 use arrow::record_batch::RecordBatch;
 use cepmon_model::{LabelSet, Matcher, TimestampMs};
 
+use super::logs::scan_logs;
 use super::samples::scan_samples;
+use super::tables::scan_table;
 use super::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
 use crate::block::Block;
+use crate::block::schema::MAX_PROMOTED_FIELDS;
 use crate::dir::manifest::BlockKind;
 use crate::{Error, Storage, TableDef};
 
@@ -90,20 +93,37 @@ impl Snapshot {
     }
 
     /// Log entries that match, in no promised order over batches, sorted by stream and time within one.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a column that there cannot be.
     pub fn scan_logs(&self, scan: &LogScan) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, Error>> + Send>, Error> {
-        let _ = scan;
-        Ok(Box::new(std::iter::empty()))
+        Ok(Box::new(scan_logs(&self.storage.shared, scan)?))
     }
 
-    /// Names of log fields that have columns of their own in some block (without the prefix `field_`), most frequent first, at most 64.
+    /// Names of log fields that have columns of their own (without the prefix `field_`), those of the youngest blocks and the most frequent
+    /// ones first, at most 64. Fields of entries that are still in memory count as soon as they are flushed.
     pub fn promoted_fields(&self) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+        let blocks: Vec<Arc<Block>> = {
+            let state = self.storage.shared.read();
+            state.blocks.iter().rev().filter(|block| block.entry.kind == BlockKind::Logs).cloned().collect()
+        };
+        let mut names: Vec<String> = Vec::new();
+        for block in blocks {
+            for name in &block.log_summary()?.fields {
+                if names.len() == MAX_PROMOTED_FIELDS {
+                    return Ok(names);
+                }
+                if !names.contains(name) {
+                    names.push(name.clone());
+                }
+            }
+        }
+        Ok(names)
     }
 
     /// Rows of a typed table between two times (inclusive), ascending by time within each batch.
     pub fn scan_table(&self, table: &TableDef, start: TimestampMs, end: TimestampMs) -> Result<Vec<RecordBatch>, Error> {
-        let _ = (table, start, end);
-        Ok(Vec::new())
+        scan_table(&self.storage.shared, table, (start, end))
     }
 }
 

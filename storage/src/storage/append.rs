@@ -4,10 +4,22 @@ use cepmon_model::{LabelSet, MetricMetadata, TimestampMs};
 
 use super::{AppendOutcome, SeriesRef, Shared, State, Storage, count};
 use crate::head::Limits;
-use crate::{Error, FsyncPolicy};
+use crate::head::logs::has_repeated_field;
+use crate::wal::logs::put_logs;
+use crate::wal::rows::{put_key_value, put_rows};
+use crate::{Cell, Error, FsyncPolicy, LogEntry, TableDef};
 
 /// How far the head may grow beyond `head_max_bytes` while flushing fails.
 const HEAD_LIMIT_FACTOR: u64 = 4;
+
+/// Bytes of one log entry.
+const MAX_ENTRY_BYTES: usize = 16 << 20;
+
+/// Table rows per record: far below the longest record whatever the cells are.
+const ROWS_PER_RECORD: usize = 256;
+
+/// What the buffer for records keeps between batches.
+const RECORD_BUFFER_BYTES: usize = 1 << 20;
 
 /// Bytes of one series' label names and values.
 const MAX_LABEL_BYTES: usize = 64 << 10;
@@ -45,6 +57,80 @@ impl Storage {
         count(&totals.too_old, outcome.too_old);
         Ok(outcome)
     }
+
+    /// Appends log entries. When it returns `Ok`, they survive `kill -9` (with [`FsyncPolicy::Always`] also a power cut) and every scan
+    /// sees them; on an error, none is stored. Equal entries are all kept.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for an entry over 16 MiB or with a field twice, else as [`append`](Self::append).
+    pub fn append_logs(&self, entries: &[LogEntry]) -> Result<(), Error> {
+        for entry in entries {
+            check_entry(entry)?;
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.shared.append_to_log(|state| {
+            state.log_records(|records| put_logs(records, entries))?;
+            entries.iter().for_each(|entry| state.logs.push(entry));
+            Ok(())
+        })?;
+        count(&self.shared.totals.log_entries, entries.len());
+        Ok(())
+    }
+
+    /// Appends rows to a typed table. When it returns `Ok`, they survive `kill -9` (with [`FsyncPolicy::Always`] also a power cut) and every
+    /// scan sees them; on an error, none is stored.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when a cell does not fit its column, else as [`append`](Self::append).
+    pub fn append_rows(&self, table: &'static TableDef, rows: &[Vec<Cell>]) -> Result<(), Error> {
+        for row in rows {
+            table.check_row(row)?;
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.shared.append_to_log(|state| {
+            let refused = || Error::Refused { target: table.name.to_owned(), problem: "no such table".to_owned() };
+            let buffer = state.tables.iter().position(|buffer| buffer.table.name == table.name).ok_or_else(refused)?;
+            state.log_records(|records| rows.chunks(ROWS_PER_RECORD).for_each(|rows| put_rows(records, table.name, rows)))?;
+            state.tables[buffer].push(rows.iter().cloned())
+        })?;
+        count(&self.shared.totals.rows, rows.len());
+        Ok(())
+    }
+
+    /// Sets or (with `None`) removes a key of a space. When it returns `Ok`, that survives `kill -9` (with [`FsyncPolicy::Always`] also a
+    /// power cut).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a value over 1 MiB or when all values together have over 32 MiB, else as [`append`](Self::append).
+    pub fn kv_put(&self, space: &str, key: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        self.shared.append_to_log(|state| {
+            state.key_values.check(space, key, value)?;
+            state.log_records(|records| put_key_value(records, space, key, value))?;
+            state.key_values.put(space, key, value);
+            Ok(())
+        })
+    }
+
+    /// All keys of a space with their values, sorted.
+    pub fn kv_list(&self, space: &str) -> Vec<(String, Vec<u8>)> {
+        self.shared.read().key_values.list(space)
+    }
+}
+
+fn check_entry(entry: &LogEntry) -> Result<(), Error> {
+    let refuse = |problem: &str| Err(Error::Refused { target: entry.stream.to_string(), problem: problem.to_owned() });
+    let bytes = entry.line.len() + entry.fields.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if bytes > MAX_ENTRY_BYTES {
+        return refuse("an entry over 16 MiB; cut the line");
+    }
+    if has_repeated_field(entry) {
+        return refuse("an entry with a field twice");
+    }
+    Ok(())
 }
 
 impl Shared {
@@ -83,9 +169,22 @@ impl State {
             let segment = self.wal.begin_batch()?;
             self.records.clear();
             self.journal.encode(&mut self.head, segment, &self.accepted, &mut self.records);
+            self.has_log_records = true;
             self.wal.write(&self.records)?;
             self.head.store(&self.accepted);
         }
         Ok(outcome)
+    }
+
+    /// Writes records that are complete in themselves.
+    pub(super) fn log_records(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> Result<(), Error> {
+        self.wal.begin_batch()?;
+        self.records.clear();
+        put(&mut self.records);
+        self.has_log_records = true;
+        self.wal.write(&self.records)?;
+        // A rare large batch must not hold its memory for ever.
+        self.records.shrink_to(RECORD_BUFFER_BYTES);
+        Ok(())
     }
 }

@@ -3,18 +3,23 @@
 //! The renamed manifest is the one commit point. Before it, a crash leaves files that no manifest names and a log that has everything;
 //! after it, a log whose first part is in blocks and is skipped.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{FlushReport, Frozen, Shared, Storage, count};
 use crate::Error;
 use crate::block::Block;
+use crate::block::logs::write_logs;
 use crate::block::samples::{SamplesWriter, needs_floats};
 use crate::block::series::{RowPlace, SeriesRow, SeriesWriter};
+use crate::block::table::{sort_by_time, time_range, write_table};
 use crate::dir::atomic;
 use crate::dir::layout::{samples_file, series_file};
 use crate::dir::manifest::{BlockEntry, BlockKind, Manifest};
 use crate::scan::known::KnownSamples;
+use crate::table::buffer::TableBuffer;
+use crate::wal::rows::put_key_value;
 use crate::wal::writer::cut_segments;
 
 /// Series whose labels are looked up under one lock.
@@ -53,18 +58,39 @@ struct NewBlocks {
     blocks: Vec<Arc<Block>>,
 }
 
+impl NewBlocks {
+    fn add(&mut self, entry: BlockEntry, path: PathBuf, report: &mut FlushReport) {
+        report.bytes += entry.bytes;
+        self.manifest.blocks.push(entry.clone());
+        self.blocks.push(Arc::new(Block::new(entry, path)));
+    }
+}
+
 impl Shared {
     /// Takes everything out of the live part of memory; nothing if there is nothing. Appends wait while it runs.
     fn freeze(&self) -> Result<Option<Arc<Frozen>>, Error> {
-        let mut state = self.write();
-        if state.head.sample_count() == 0 {
+        let mut guard = self.write();
+        let state = &mut *guard;
+        if !state.has_log_records {
             return Ok(None);
         }
+        // Columns first: if they cannot be made, nothing has changed yet.
+        let mut tables = Vec::new();
+        for buffer in state.tables.iter().filter(|buffer| buffer.count() > 0) {
+            tables.push(buffer.rows()?);
+        }
         let wal_from = state.wal.roll()?;
-        let samples = Arc::new(state.head.freeze());
-        let frozen = Arc::new(Frozen { samples, wal_from });
+        // What is changed rather than appended goes from the old log to the new one.
+        let unchanged: Vec<_> = state.key_values.iter().map(|(space, key, value)| (space.to_owned(), key.to_owned(), value.to_owned())).collect();
+        state.log_records(|records| unchanged.iter().for_each(|(space, key, value)| put_key_value(records, space, key, Some(value))))?;
+        let bytes = state.live_bytes();
+        for buffer in &mut state.tables {
+            *buffer = TableBuffer::new(buffer.table);
+        }
+        let (samples, logs) = (Arc::new(state.head.freeze()), Arc::new(state.logs.freeze()));
+        let frozen = Arc::new(Frozen { samples, logs, tables, bytes, wal_from });
         state.frozen = Some(Arc::clone(&frozen));
-        state.filled_since = None;
+        (state.filled_since, state.has_log_records) = (None, false);
         Ok(Some(frozen))
     }
 
@@ -74,6 +100,8 @@ impl Shared {
         let manifest = self.read().manifest.clone();
         let mut new = NewBlocks { manifest, blocks: Vec::new() };
         self.write_metrics(frozen, &mut new, report)?;
+        self.write_logs(frozen, &mut new, report)?;
+        self.write_tables(frozen, &mut new, report)?;
         new.manifest.wal_from = frozen.wal_from;
         // The log that stays must be as durable as the blocks before the older log goes.
         self.sync_log()?;
@@ -146,10 +174,37 @@ impl Shared {
         (entry.rows, entry.bytes) = (rows, sample_bytes + series_bytes);
         report.samples += rows;
         report.series += places.len() as u64;
-        report.bytes += entry.bytes;
-        new.manifest.blocks.push(entry.clone());
-        new.blocks.push(Arc::new(Block::new(entry, path)));
+        new.add(entry, path, report);
         Ok(())
+    }
+
+    fn write_logs(&self, frozen: &Frozen, new: &mut NewBlocks, report: &mut FlushReport) -> Result<(), Error> {
+        if frozen.logs.entries() > 0 {
+            let (min_ts, max_ts) = frozen.logs.time_range();
+            let name = self.next_block_name(&mut new.manifest);
+            let mut entry = BlockEntry { name, kind: BlockKind::Logs, rows: 0, min_ts, max_ts, bytes: 0 };
+            let path = self.layout.block(&entry);
+            (entry.rows, entry.bytes) = write_logs(atomic::aside(&path), &frozen.logs)?;
+            atomic::commit(&path)?;
+            report.log_entries += entry.rows;
+            new.add(entry, path, report);
+        }
+        self.options.faults.pass("logs-written")
+    }
+
+    fn write_tables(&self, frozen: &Frozen, new: &mut NewBlocks, report: &mut FlushReport) -> Result<(), Error> {
+        for rows in &frozen.tables {
+            let batch = sort_by_time(rows.table.name, &rows.concat()?)?;
+            let Some((min_ts, max_ts)) = time_range(&batch) else { continue };
+            let (name, kind) = (self.next_block_name(&mut new.manifest), BlockKind::Table(rows.table.name.to_owned()));
+            let mut entry = BlockEntry { name, kind, rows: rows.count, min_ts, max_ts, bytes: 0 };
+            let path = self.layout.block(&entry);
+            entry.bytes = write_table(atomic::aside(&path), &batch)?;
+            atomic::commit(&path)?;
+            report.rows += entry.rows;
+            new.add(entry, path, report);
+        }
+        self.options.faults.pass("tables-written")
     }
 
     /// A block's number, never given twice: a flush that fails after its manifest was renamed must not write over files that it names.

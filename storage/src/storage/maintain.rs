@@ -24,7 +24,7 @@ impl Storage {
         self.shared.sync_log()?;
         {
             let mut state = self.shared.write();
-            if state.filled_since.is_none() && state.head.sample_count() > 0 {
+            if state.filled_since.is_none() && state.has_log_records {
                 state.filled_since = Some(now);
             }
             let max_age = self.shared.options.metrics_retention.max_age_ms;

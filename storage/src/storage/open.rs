@@ -12,12 +12,17 @@ use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
 use crate::dir::manifest::Manifest;
 use crate::dir::atomic;
+use crate::head::logs::LogHead;
 use crate::head::{Head, Journal, SeriesReplay};
+use crate::table::buffer::TableBuffer;
+use crate::table::key_value::KeyValues;
 use crate::wal::cursor::Malformed;
 use crate::wal::frame::RecordKind;
+use crate::wal::logs::read_logs;
 use crate::wal::replay::replay_segment;
+use crate::wal::rows::{read_key_value, read_rows};
 use crate::wal::writer::{WalWriter, cut_segments, list_segments, segment_path};
-use crate::{Error, StorageOptions};
+use crate::{Cell, Error, StorageOptions};
 
 impl Storage {
     /// Opens a data directory: takes the lock, reads the manifest, removes what an unfinished flush left, replays the log. Damage in the
@@ -36,13 +41,17 @@ impl Storage {
         }
         let blocks = live_blocks(&layout, &manifest)?;
         cut_segments(&layout.wal(), manifest.wal_from)?;
-        let mut head = Head::new(&options.tenant);
-        let (last_segment, older_bytes) = replay(&layout, &mut head, &mut report)?;
+        let mut memory = Memory::new(&options.tenant);
+        let (last_segment, older_bytes) = replay(&layout, &mut memory, &mut report)?;
         let wal = WalWriter::create(&layout.wal(), last_segment.max(manifest.wal_from.saturating_sub(1)) + 1, older_bytes)?;
         let state = State {
-            head,
+            head: memory.head,
+            logs: memory.logs,
+            tables: memory.tables,
+            key_values: memory.key_values,
             journal: Journal::default(),
             wal,
+            has_log_records: report.replayed_records > 0 || !report.problems.is_empty(),
             frozen: None,
             blocks,
             manifest,
@@ -109,19 +118,54 @@ fn live_blocks(layout: &Layout, manifest: &Manifest) -> Result<Vec<Arc<Block>>, 
     Ok(blocks)
 }
 
+/// What the log is read into.
+struct Memory {
+    head: Head,
+    logs: LogHead,
+    tables: Vec<TableBuffer>,
+    key_values: KeyValues,
+}
+
+impl Memory {
+    fn new(tenant: &str) -> Self {
+        let tables = crate::TABLES.iter().map(|table| TableBuffer::new(table)).collect();
+        Self { head: Head::new(tenant), logs: LogHead::default(), tables, key_values: KeyValues::default() }
+    }
+
+    /// Applies a record; gives the number of its samples.
+    fn apply(&mut self, series: &mut SeriesReplay, kind: RecordKind, payload: &[u8]) -> Result<u64, Malformed> {
+        match kind {
+            RecordKind::Series => series.apply_series(&mut self.head, payload)?,
+            RecordKind::Samples => return series.apply_samples(&mut self.head, payload),
+            RecordKind::Logs => drop(read_logs(payload, |entry| self.logs.push(entry))?),
+            RecordKind::Rows => {
+                let (name, rows) = read_rows(payload)?;
+                let buffer = self.tables.iter_mut().find(|buffer| buffer.table.name == name).ok_or(Malformed)?;
+                for mut row in rows {
+                    // A record of an older version lacks columns that were added since.
+                    row.resize(buffer.table.columns.len().max(row.len()), Cell::Null);
+                    buffer.table.check_row(&row).map_err(|_| Malformed)?;
+                    buffer.push([row]).map_err(|_| Malformed)?;
+                }
+            }
+            RecordKind::KeyValues => {
+                let (space, key, value) = read_key_value(payload)?;
+                self.key_values.put(space, key, value);
+            }
+        }
+        Ok(0)
+    }
+}
+
 /// Reads all log segments into memory; gives the last segment's number and the bytes of all.
-fn replay(layout: &Layout, head: &mut Head, report: &mut OpenReport) -> Result<(u32, u64), Error> {
+fn replay(layout: &Layout, memory: &mut Memory, report: &mut OpenReport) -> Result<(u32, u64), Error> {
     let (mut last, mut bytes) = (0, 0);
     for (segment, size) in list_segments(&layout.wal())? {
         let mut series = SeriesReplay::default();
         let mut samples = 0;
         let path = segment_path(&layout.wal(), segment);
         let read = replay_segment(&path, |kind, payload| {
-            match kind {
-                RecordKind::Series => series.apply_series(head, payload)?,
-                RecordKind::Samples => samples += series.apply_samples(head, payload)?,
-                RecordKind::Logs | RecordKind::Rows | RecordKind::KeyValues => return Err(Malformed),
-            }
+            samples += memory.apply(&mut series, kind, payload)?;
             Ok(())
         })?;
         report.replayed_records += read.records;

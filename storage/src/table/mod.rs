@@ -3,6 +3,8 @@
 
 mod def;
 mod catalog;
+pub(crate) mod buffer;
+pub(crate) mod key_value;
 
 pub use catalog::{ALERTS, AUDIT, NOTIFICATIONS, PROBES, SCRAPES, TABLES};
 pub use def::{Cell, Column, ColumnKind, TableDef};

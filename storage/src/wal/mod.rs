@@ -5,5 +5,7 @@
 pub(crate) mod cursor;
 pub(crate) mod frame;
 pub(crate) mod value;
+pub(crate) mod logs;
+pub(crate) mod rows;
 pub(crate) mod writer;
 pub(crate) mod replay;

@@ -1,0 +1,82 @@
+//! Blocks of typed tables: the table's columns, sorted by time. A file of an older version lacks columns that were added since; they
+//! read as null.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
+use arrow::compute::{filter_record_batch, sort_to_indices, take_record_batch};
+use arrow::datatypes::TimestampMillisecondType;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Encoding;
+use parquet::schema::types::ColumnPath;
+
+use super::file::{ParquetFile, properties};
+use crate::{Error, TableDef};
+
+/// Writes rows into a file at exactly this path, on disk; gives the file's bytes. The batch is sorted by [`sort_by_time`].
+pub(crate) fn write_table(path: PathBuf, batch: &RecordBatch) -> Result<u64, Error> {
+    let ts = || ColumnPath::from("ts");
+    let properties =
+        properties(3).set_column_dictionary_enabled(ts(), false).set_column_encoding(ts(), Encoding::DELTA_BINARY_PACKED).build();
+    let mut file = ParquetFile::create(path, batch.schema(), properties)?;
+    file.write(batch)?;
+    file.finish()
+}
+
+/// Rows in the order of their times; rows of one time stay in the order of arrival as far as the sort allows.
+pub(crate) fn sort_by_time(table: &'static str, batch: &RecordBatch) -> Result<RecordBatch, Error> {
+    let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
+    if times.values().is_sorted() {
+        return Ok(batch.clone());
+    }
+    let indices = sort_to_indices(batch.column(0), None, None).map_err(Error::columns(table))?;
+    take_record_batch(batch, &indices).map_err(Error::columns(table))
+}
+
+/// The times of the first and last of sorted rows.
+pub(crate) fn time_range(batch: &RecordBatch) -> Option<(i64, i64)> {
+    let times = batch.column(0).as_primitive::<TimestampMillisecondType>().values();
+    times.first().copied().zip(times.last().copied())
+}
+
+/// Rows between two times, inclusive.
+pub(crate) fn between(table: &'static str, batch: &RecordBatch, (start, end): (i64, i64)) -> Result<RecordBatch, Error> {
+    let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
+    let keep: BooleanArray = times.values().iter().map(|&time| Some(time >= start && time <= end)).collect();
+    filter_record_batch(batch, &keep).map_err(Error::columns(table))
+}
+
+/// Reads the rows of a file between two times, inclusive.
+pub(crate) fn read_table(path: &Path, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|builder| builder.with_batch_size(8192).build())
+        .map_err(Error::parquet("read", path))?;
+    let mut found = Vec::new();
+    for batch in batches {
+        let batch = fit(&batch.map_err(Error::columns(table.name))?, path, table)?;
+        let batch = between(table.name, &batch, range)?;
+        if batch.num_rows() > 0 {
+            found.push(batch);
+        }
+    }
+    Ok(found)
+}
+
+fn fit(batch: &RecordBatch, path: &Path, table: &TableDef) -> Result<RecordBatch, Error> {
+    let schema = table.schema();
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(match batch.column_by_name(field.name()) {
+            Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
+            Some(column) => {
+                let problem = format!("column \"{}\" has type {}; want {}", field.name(), column.data_type(), field.data_type());
+                return Err(Error::corrupt(path, problem));
+            }
+            None => new_null_array(field.data_type(), batch.num_rows()),
+        });
+    }
+    RecordBatch::try_new(schema, columns).map_err(Error::columns(table.name))
+}

@@ -1,0 +1,36 @@
+//! Rows of typed tables over blocks and memory.
+
+use arrow::record_batch::RecordBatch;
+
+use crate::block::table::{between, read_table, sort_by_time};
+use crate::dir::manifest::BlockKind;
+use crate::storage::Shared;
+use crate::{Error, TableDef};
+
+/// Rows between two times, inclusive. Sees every append that has returned.
+pub(super) fn scan_table(shared: &Shared, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
+    let (blocks, memory) = {
+        let state = shared.read();
+        let is_wanted = |kind: &BlockKind| matches!(kind, BlockKind::Table(name) if name == table.name);
+        let blocks = state.blocks.iter().filter(|block| is_wanted(&block.entry.kind) && block.overlaps(range));
+        let mut memory = Vec::new();
+        for rows in state.frozen.iter().flat_map(|frozen| &frozen.tables).filter(|rows| rows.table.name == table.name) {
+            memory.push(rows.clone());
+        }
+        for buffer in state.tables.iter().filter(|buffer| buffer.table.name == table.name && buffer.count() > 0) {
+            memory.push(buffer.rows()?);
+        }
+        (blocks.cloned().collect::<Vec<_>>(), memory)
+    };
+    let mut found = Vec::new();
+    for block in &blocks {
+        found.extend(read_table(&block.rows_file(), table, range)?);
+    }
+    for rows in memory {
+        let batch = between(table.name, &sort_by_time(table.name, &rows.concat()?)?, range)?;
+        if batch.num_rows() > 0 {
+            found.push(batch);
+        }
+    }
+    Ok(found)
+}
