@@ -20,13 +20,13 @@ pub(crate) fn diagnose(error: DataFusionError, catalog: &Catalog, memory_bytes: 
         DataFusionError::SQL(parser, _) => syntax_error(&parser.to_string()),
         DataFusionError::SchemaError(schema, _) => plan_error(schema_problem(&schema)),
         DataFusionError::Plan(message) => plan_error(plan_problem(&message, catalog)),
-        DataFusionError::NotImplemented(message) | DataFusionError::Configuration(message) => plan_error(one_line(&message)),
+        DataFusionError::NotImplemented(message) | DataFusionError::Configuration(message) => plan_error(lower_first(&one_line(&message))),
         DataFusionError::ObjectStore(source) => plan_error(format!("no file or address can be read: {source}")),
         DataFusionError::ResourcesExhausted(message) => Error::Memory { limit_bytes: memory_bytes, detail: one_line(&message) },
-        DataFusionError::Execution(message) => Error::Execution { message: one_line(&message) },
+        DataFusionError::Execution(message) => Error::Execution { message: lower_first(&one_line(&message)) },
         DataFusionError::ArrowError(source, _) => match *source {
             ArrowError::IoError(..) | ArrowError::MemoryError(_) | ArrowError::IpcError(_) => Error::Engine(source),
-            problem => Error::Execution { message: one_line(&problem.to_string()) },
+            problem => Error::Execution { message: lower_first(&one_line(&problem.to_string())) },
         },
         other => Error::Engine(Box::new(other)),
     }
@@ -102,7 +102,7 @@ fn plan_problem(message: &str, catalog: &Catalog) -> String {
         let near = [near.trim_end_matches("'?").to_owned()];
         return format!("unknown function \"{function}\"{}", did_you_mean(&near));
     }
-    one_line(message)
+    lower_first(&one_line(message))
 }
 
 /// `table` is `catalogue.schema.table`, as DataFusion resolved it.
@@ -159,7 +159,11 @@ fn one_line(message: &str) -> String {
     message.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ").trim_end_matches('.').to_owned()
 }
 
+/// "Cannot …" → "cannot …", but "SELECT …" stays.
 fn lower_first(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| first.to_lowercase().chain(characters).collect())
+    match (characters.next(), characters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(characters).collect(),
+        _ => text.to_owned(),
+    }
 }

@@ -72,11 +72,14 @@ impl QueryResult {
 /// Statements that run at once; the others wait for their turn within their time limit.
 const MAX_CONCURRENT_STATEMENTS: usize = 8;
 
+/// Threads that read storage. A statement has one per table that it reads at a time; more scans wait.
+const MAX_SCAN_THREADS: usize = 128;
+
 /// How much longer than its limit a statement is waited for, to learn why it ended.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Stack of the engine's threads. Planning walks expressions recursively, and in a debug build a level costs kilobytes; only what is touched
-/// becomes memory.
+/// Stack of the engine's threads. Planning walks expressions recursively, and in a debug build a level costs some 20 KiB (2000 levels
+/// overflowed this stack, `guard` allows 500); only what is touched becomes memory.
 const THREAD_STACK_BYTES: usize = 32 << 20;
 
 /// Runs SQL over one storage. Cheap to share behind an `Arc`.
@@ -109,6 +112,7 @@ impl SqlEngine {
             .worker_threads(session::cores())
             .thread_name("cepmon-sql")
             .thread_stack_size(THREAD_STACK_BYTES)
+            .max_blocking_threads(MAX_SCAN_THREADS)
             .enable_time()
             .build()
             .map_err(|source| Error::Start { spill_dir: options.spill_dir.clone(), source: Box::new(source) })?;

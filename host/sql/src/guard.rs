@@ -19,7 +19,7 @@ use crate::diagnosis::syntax_error;
 const MAX_STATEMENT_BYTES: usize = 256 << 10;
 
 /// Most tokens that make trees deeper: operators and set operations. The planner recurses once a level, and its thread's stack is finite.
-const MAX_OPERATORS: usize = 2000;
+const MAX_OPERATORS: usize = 500;
 
 /// A statement that may run, and the names in it.
 #[derive(Debug)]

@@ -14,7 +14,6 @@ mod error;
 mod live;
 mod guard;
 mod session;
-mod memory;
 mod cooperation;
 mod catalog;
 mod table;

@@ -15,8 +15,8 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 
 use crate::cooperation::YieldAfterMultiplying;
-use crate::memory::StatementPool;
 use crate::{Error, function};
+use datafusion::execution::memory_pool::FairSpillPool;
 
 /// The only catalogue.
 pub(crate) const CATALOG: &str = "cepmon";
@@ -41,8 +41,9 @@ pub(crate) fn environment(memory_bytes: usize, spill_dir: &Path) -> Result<Arc<R
     let disk = DiskManagerBuilder::default()
         .with_mode(DiskManagerMode::Directories(vec![spill_dir.to_owned()]))
         .with_max_temp_directory_size(MAX_SPILL_BYTES);
+    // Fair: the sorts and aggregations of one statement leave room for those of another.
     let environment = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(StatementPool::new(memory_bytes)))
+        .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
         .with_disk_manager_builder(disk)
         .build_arc()
         .map_err(|source| start_error(Box::new(source)))?;
@@ -83,7 +84,10 @@ fn config(memory_bytes: usize) -> SessionConfig {
         .with_information_schema(true)
         .with_target_partitions(cores())
         .with_batch_size(BATCH_ROWS)
-        .with_sort_spill_reservation_bytes(sort_reserve_bytes);
+        .with_sort_spill_reservation_bytes(sort_reserve_bytes)
+        // Sort what is in memory as a whole. The other way, a merge of its batches, takes several times their size at once for keys, and
+        // fails where this spills (3 M rows under 32 MiB).
+        .with_sort_in_place_threshold_bytes(memory_bytes);
     let options = config.options_mut();
     // Metric names have capital letters.
     options.sql_parser.enable_ident_normalization = false;

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use expect_test::{Expect, expect};
 
-use crate::fixture::{Fixture, START_MS};
 use super::MAX_CONCURRENT_STATEMENTS;
+use crate::fixture::{Fixture, START_MS};
 use crate::{Error, QueryOptions, SqlEngine, SqlOptions, format};
 
 async fn check(fixture: &Fixture, sql: &str, want: Expect) {
@@ -14,41 +14,170 @@ async fn check(fixture: &Fixture, sql: &str, want: Expect) {
 #[tokio::test]
 async fn a_metric_is_a_table_with_its_labels_as_columns() {
     let host = Fixture::host();
-    check(&host, "SELECT mode, avg(value) FROM metrics.node_cpu_seconds_total GROUP BY mode ORDER BY mode", expect![[r#""#]]).await;
-    check(&host, "SELECT * FROM metrics.node_cpu_seconds_total WHERE cpu = '0' ORDER BY mode, ts LIMIT 3", expect![[r#""#]]).await;
-    check(&host, "SELECT count(*) FROM metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
-    check(&host, "DESCRIBE metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT mode, avg(value) FROM metrics.node_cpu_seconds_total GROUP BY mode ORDER BY mode",
+        expect![[r#"
+        mode  avg(metrics.node_cpu_seconds_total.value)
+        ----  -----------------------------------------
+        idle                                       31.5
+        user                                       10.5
+        (2 rows)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT * FROM metrics.node_cpu_seconds_total WHERE cpu = '0' ORDER BY mode, ts LIMIT 3",
+        expect![[r#"
+        ts                        value  labels                                  cpu  job   mode
+        ------------------------  -----  --------------------------------------  ---  ----  ----
+        2026-01-01T00:00:00.000Z      0  {"cpu":"0","job":"node","mode":"idle"}  0    node  idle
+        2026-01-01T00:00:15.000Z     10  {"cpu":"0","job":"node","mode":"idle"}  0    node  idle
+        2026-01-01T00:00:30.000Z     20  {"cpu":"0","job":"node","mode":"idle"}  0    node  idle
+        (3 rows)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT count(*) FROM metrics.node_cpu_seconds_total",
+        expect![[r#"
+        count(*)
+        --------
+              32
+        (1 row)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "DESCRIBE metrics.node_cpu_seconds_total",
+        expect![[r#"
+        column_name  data_type                                                                       is_nullable
+        -----------  ------------------------------------------------------------------------------  -----------
+        ts           Timestamp(ms)                                                                   NO
+        value        Float64                                                                         NO
+        labels       Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8), unsorted)  NO
+        cpu          Utf8View                                                                        YES
+        job          Utf8View                                                                        YES
+        mode         Utf8View                                                                        YES
+        (6 rows)
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn names_are_not_folded_and_keywords_are_names_too() {
     let host = Fixture::host();
-    check(&host, "SELECT value FROM metrics.node_memory_MemTotal_bytes", expect![[r#""#]]).await;
-    check(&host, "select VALUE from metrics.select".replace("VALUE", "value").as_str(), expect![[r#""#]]).await;
-    check(&host, "SELECT COUNT(*) AS n, Max(value) AS \"most\" FROM metrics.\"select\"", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT value FROM metrics.node_memory_MemTotal_bytes",
+        expect![[r#"
+             value
+        ----------
+        8000000000
+        (1 row)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "select value from metrics.select",
+        expect![[r#"
+        value
+        -----
+          1.5
+        (1 row)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT COUNT(*) AS n, Max(value) AS \"most\" FROM metrics.\"select\"",
+        expect![[r#"
+        n  most
+        -  ----
+        1   1.5
+        (1 row)
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_label_called_value_is_reached_through_the_map_and_stale_marks_are_no_rows() {
     let host = Fixture::host();
-    check(&host, "SELECT ts, value, job, labels['value'] AS said FROM metrics.up", expect![[r#""#]]).await;
-    check(&host, "SELECT count(*) FROM metrics.up WHERE labels['value'] = 'yes'", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT ts, value, job, labels['value'] AS said FROM metrics.up",
+        expect![[r#"
+        ts                        value  job   said
+        ------------------------  -----  ----  ----
+        2026-01-01T00:00:00.000Z      1  node  yes
+        (1 row)
+    "#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT count(*) FROM metrics.up WHERE labels['value'] = 'yes'",
+        expect![[r#"
+        count(*)
+        --------
+               1
+        (1 row)
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn samples_and_series_hold_all_metrics() {
     let host = Fixture::host();
-    check(&host, "SELECT metric, count(*) AS n, min(ts), max(ts) FROM samples GROUP BY metric ORDER BY metric", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT metric, count(*) AS n, min(ts), max(ts) FROM samples GROUP BY metric ORDER BY metric",
+        expect![[r#"
+        metric                       n  min(samples.ts)           max(samples.ts)
+        --------------------------  --  ------------------------  ------------------------
+        node_cpu_seconds_total      32  2026-01-01T00:00:00.000Z  2026-01-01T00:01:45.000Z
+        node_memory_MemTotal_bytes   1  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.000Z
+        odd                          2  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.001Z
+        select                       1  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.000Z
+        up                           1  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.000Z
+        (5 rows)
+    "#]],
+    )
+    .await;
     check(
         &host,
         "SELECT metric, labels, type, unit, help, first_ts, last_ts FROM series ORDER BY metric, labels['cpu'], labels['mode']",
-        expect![[r#""#]],
+        expect![[r#"
+            metric                      labels                                  type     unit     help       first_ts                  last_ts
+            --------------------------  --------------------------------------  -------  -------  ---------  ------------------------  ------------------------
+            node_cpu_seconds_total      {"cpu":"0","job":"node","mode":"idle"}  counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:01:45.000Z
+            node_cpu_seconds_total      {"cpu":"0","job":"node","mode":"user"}  counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:01:45.000Z
+            node_cpu_seconds_total      {"cpu":"1","job":"node","mode":"idle"}  counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:01:45.000Z
+            node_cpu_seconds_total      {"cpu":"1","job":"node","mode":"user"}  counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:01:45.000Z
+            node_memory_MemTotal_bytes  {"job":"node"}                          counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.000Z
+            odd                         {"kind":"nan"}                          counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.001Z
+            select                      {"job":"words"}                         counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:00:00.000Z
+            up                          {"job":"node","value":"yes"}            counter  seconds  for tests  2026-01-01T00:00:00.000Z  2026-01-01T00:00:15.000Z
+            (8 rows)
+        "#]],
     )
     .await;
     check(
         &host,
         "SELECT count(*) AS n FROM samples JOIN series USING (series_id) WHERE series.metric = 'node_cpu_seconds_total'",
-        expect![[r#""#]],
+        expect![[r#"
+             n
+            --
+            32
+            (1 row)
+        "#]],
     )
     .await;
 }
@@ -63,28 +192,64 @@ async fn logs_are_a_table_with_fields_and_labels() {
     ];
     host.append_lines(&[("job", "nginx"), ("file", "access.log")], access);
     host.append_lines(&[("job", "app")], &[("warn", "slow", &[])]);
-    for _ in 0..2 {
-        check(
-            &host,
-            "SELECT ts, labels['job'] AS job, level, line, fields['status'] AS status FROM logs ORDER BY ts, job",
-            expect![[r#""#]],
-        )
-        .await;
-        check(&host, "SELECT count(*) FROM logs WHERE labels['job'] = 'nginx' AND line LIKE '%500%'", expect![[r#""#]]).await;
-        host.storage.flush().unwrap();
-    }
+    let all = "SELECT ts, labels['job'] AS job, level, line, fields['status'] AS status FROM logs ORDER BY ts, job";
+    let in_head = host.answer(all).await;
+    expect![[r#"
+        ts  job  level  line  status
+        --  ---  -----  ----  ------
+        (0 rows)
+    "#]].assert_eq(&in_head);
+    let some = "SELECT count(*) AS n FROM logs WHERE labels['job'] = 'nginx' AND line LIKE '%500%'";
+    assert_eq!(format::csv(&host.query(some).await), "n\r\n1\r\n");
+    host.storage.flush().unwrap();
+    assert_eq!(host.answer(all).await, in_head);
+    assert_eq!(format::csv(&host.query(some).await), "n\r\n1\r\n");
+    check(&host, "SELECT status, count(*) FROM logs WHERE status IS NOT NULL GROUP BY status ORDER BY status", expect![[r#""#]]).await;
 }
 
 #[tokio::test]
 async fn typed_and_live_tables_are_there() {
     let host = Fixture::empty();
     host.append_scrapes(&[START_MS, START_MS + 1000, START_MS + 2000]);
-    check(&host, "SELECT ts FROM scrapes WHERE ts > '2026-01-01T00:00:00Z' ORDER BY ts", expect![[r#""#]]).await;
-    check(&host, "SELECT name, guests * 2 AS twice FROM plugins ORDER BY name", expect![[r#""#]]).await;
+    check(
+        &host,
+        "SELECT ts FROM scrapes WHERE ts > '2026-01-01T00:00:00Z' ORDER BY ts",
+        expect![[r#"
+            ts
+            --
+            (0 rows)
+        "#]],
+    )
+    .await;
+    check(
+        &host,
+        "SELECT name, guests * 2 AS twice FROM plugins ORDER BY name",
+        expect![[r#"
+        name        twice
+        ----------  -----
+        node            2
+        prometheus      6
+        (2 rows)
+    "#]],
+    )
+    .await;
     check(
         &host,
         "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema <> 'information_schema' ORDER BY 1, 2",
-        expect![[r#""#]],
+        expect![[r#"
+            table_schema  table_name
+            ------------  -------------
+            public        alerts
+            public        audit
+            public        logs
+            public        notifications
+            public        plugins
+            public        probes
+            public        samples
+            public        scrapes
+            public        series
+            (9 rows)
+        "#]],
     )
     .await;
 }
@@ -93,18 +258,34 @@ async fn typed_and_live_tables_are_there() {
 async fn unknown_names_give_near_ones_and_a_place() {
     let host = Fixture::host();
     let check = async |sql: &str, want: Expect| want.assert_eq(&host.failure(sql).await.to_string());
-    check("SELECT * FROM metrics.node_cpu_secnds_total", expect![[r#""#]]).await;
-    check("SELECT 1,\n  * FROM up", expect![[r#""#]]).await;
-    check("SELECT * FROM sample", expect![[r#""#]]).await;
-    check("SELECT * FROM nothing_like_it", expect![[r#""#]]).await;
-    check("SELECT mod FROM metrics.node_cpu_seconds_total", expect![[r#""#]]).await;
-    check("SELECT zzz FROM metrics.up", expect![[r#""#]]).await;
-    check("SELECT avrage(value) FROM metrics.up", expect![[r#""#]]).await;
-    check("SELECT value + labels FROM metrics.up", expect![[r#""#]]).await;
-    check("SELECT job FROM metrics.up GROUP BY value", expect![[r#""#]]).await;
-    check("SELECT job FROM metrics.up AS a JOIN metrics.select AS b ON a.ts = b.ts", expect![[r#""#]]).await;
-    check("SELECT 1 / 0", expect![[r#""#]]).await;
-    check("SELECT CAST('x' AS int)", expect![[r#""#]]).await;
+    check("SELECT * FROM metrics.node_cpu_secnds_total", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "metrics.node_cpu_secnds_total"; did you mean metrics.node_cpu_seconds_total?"#]]).await;
+    check("SELECT 1,\n  * FROM up", expect![[r#"cannot plan SQL: line 2, column 10: unknown table "up"; did you mean metrics.up?"#]]).await;
+    check("SELECT * FROM sample", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "sample"; did you mean samples?"#]]).await;
+    check("SELECT * FROM nothing_like_it", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "nothing_like_it"; there are: alerts, audit, logs, notifications, plugins, probes, samples, scrapes, series, and metrics.<name> for each metric"#]]).await;
+    check(
+        "SELECT mod FROM metrics.node_cpu_seconds_total",
+        expect![[r#"cannot plan SQL: line 1, column 8: unknown column "mod"; did you mean mode?"#]],
+    )
+    .await;
+    check(
+        "SELECT zzz FROM metrics.up",
+        expect![[r#"cannot plan SQL: line 1, column 8: unknown column "zzz"; there are: ts, value, labels, job"#]],
+    )
+    .await;
+    check(
+        "SELECT avrage(value) FROM metrics.up",
+        expect![[r#"cannot plan SQL: line 1, column 8: unknown function "avrage"; did you mean avg?"#]],
+    )
+    .await;
+    check("SELECT value + labels FROM metrics.up", expect![[r#"cannot plan SQL: line 1, column 8: Cannot coerce arithmetic expression Float64 + Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8), unsorted) to valid types"#]]).await;
+    check("SELECT job FROM metrics.up GROUP BY value", expect![[r#"cannot plan SQL: line 1, column 8: Column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column "metrics.up.job" must appear in the GROUP BY clause or must be part of an aggregate function, currently only "metrics.up.value" appears in the SELECT clause satisfies this requirement"#]]).await;
+    check(
+        "SELECT job FROM metrics.up AS a JOIN metrics.select AS b ON a.ts = b.ts",
+        expect![[r#"cannot plan SQL: line 1, column 8: column "job" is in more than one table; write table.job"#]],
+    )
+    .await;
+    check("SELECT 1 / 0", expect!["cannot compute the answer: Divide by zero error"]).await;
+    check("SELECT CAST('x' AS int)", expect!["cannot compute the answer: Cast error: Cannot cast string 'x' to value of Int32 type"]).await;
 }
 
 #[tokio::test]
@@ -196,11 +377,11 @@ async fn a_dropped_query_gives_its_turn_back() {
 async fn the_longest_allowed_statements_are_planned_without_exhausting_the_stack() {
     let host = Fixture::empty();
     let check = async |sql: String, rows: usize| assert_eq!(host.query(&sql).await.row_count(), rows);
-    check(format!("SELECT {}1", "1+".repeat(1999)), 1).await;
-    check(format!("SELECT name FROM plugins WHERE {}guests > 0", "guests <> 7 AND ".repeat(900)), 2).await;
-    check(format!("SELECT name FROM plugins WHERE {}guests < 0", "guests = 7 OR ".repeat(900)), 0).await;
-    check(format!("SELECT {}'x'", "name || ".repeat(900)) + " FROM plugins", 2).await;
-    check(format!("{}SELECT 1", "SELECT 1 UNION ALL ".repeat(500)), 501).await;
+    check(format!("SELECT {}1", "1+".repeat(499)), 1).await;
+    check(format!("SELECT name FROM plugins WHERE {}guests > 0", "guests <> 7 AND ".repeat(249)), 2).await;
+    check(format!("SELECT name FROM plugins WHERE {}guests < 0", "guests = 7 OR ".repeat(249)), 0).await;
+    check(format!("SELECT {}'x'", "name || ".repeat(499)) + " FROM plugins", 2).await;
+    check(format!("{}SELECT 1", "SELECT 1 UNION ALL ".repeat(499)), 500).await;
 }
 
 #[tokio::test]
@@ -217,7 +398,14 @@ async fn memory_is_bounded_by_an_error() {
 async fn a_sort_over_the_memory_limit_spills_and_cleans_up() {
     let host = Fixture::with_limits(32 << 20, Duration::from_secs(300));
     let sql = "SELECT value FROM generate_series(1, 3000000) ORDER BY value % 1000, value DESC OFFSET 2999998";
-    expect![[r#""#]].assert_eq(&host.answer(sql).await);
+    expect![[r#"
+        value
+        -----
+         1999
+          999
+        (2 rows)
+    "#]]
+    .assert_eq(&host.answer(sql).await);
     let left: Vec<_> =
         std::fs::read_dir(host.spill_dir()).unwrap().flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).collect();
     assert!(left.is_empty(), "{left:?}");

@@ -83,7 +83,7 @@ fn a_mistake_is_named_with_its_place() {
 #[test]
 fn statements_that_would_exhaust_the_stack_are_refused() {
     let sum = format!("SELECT {}1", "1+".repeat(100_000));
-    assert_eq!(failure(&sum), "cannot plan SQL of 100000 operators: at most 2000 are allowed; split the statement");
+    assert_eq!(failure(&sum), "cannot plan SQL of 100000 operators: at most 500 are allowed; split the statement");
     let nested = format!("SELECT {}1{}", "(".repeat(10_000), ")".repeat(10_000));
     assert!(matches!(check(&nested), Err(Error::Syntax { .. })));
     let long = format!("SELECT '{}'", "x".repeat(1 << 20));
