@@ -1,1 +1,27 @@
-//! PromQL. (Being written in this folder by one person since 22:06; whoever needs it codes against `cepmon_alert::Evaluate`.)
+//! Query languages over samples: PromQL, with Prometheus's answers.
+//!
+//! [`parse`] reads an expression into a checked [`Expr`], [`Engine`] evaluates it over a [`SeriesSource`] (a
+//! [`Snapshot`](cepmon_storage::Snapshot), or [`MemorySource`] in tests) at one time or over a range of times, and gives a [`Value`].
+//! Evaluation is columnar: one column of values per series over all steps, labels worked on once per series.
+//! The crate knows no SQL, no HTTP and no alerts. Native histograms are not here yet: functions over them find nothing.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
+#![deny(missing_docs)]
+
+mod promql;
+mod vector;
+mod source;
+mod memory;
+mod value;
+mod error;
+#[cfg(test)]
+mod promqltest;
+
+pub use error::{Error, ParseError};
+pub use memory::MemorySource;
+pub use promql::ast;
+pub use promql::ast::Expr;
+pub use promql::engine::{Engine, EngineOptions, Interrupt};
+pub use promql::function::{Function, functions};
+pub use promql::parse;
+pub use source::{BoxError, SeriesIter, SeriesSource};
+pub use value::{MatrixSeries, Value, ValueType, VectorSample, format_value};

@@ -1,0 +1,45 @@
+//! Series in memory, for tests of this crate and of those that use it. It keeps everything and writes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cepmon_model::{LabelSet, Matcher, SeriesId, TimestampMs};
+use cepmon_storage::SeriesSamples;
+
+use crate::{BoxError, SeriesIter, SeriesSource};
+
+/// A few series in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySource {
+    series: BTreeMap<Arc<LabelSet>, BTreeMap<TimestampMs, f64>>,
+}
+
+impl MemorySource {
+    /// Adds a sample; the last one wins where two have the same series and time.
+    pub fn push(&mut self, labels: &LabelSet, timestamp: TimestampMs, value: f64) {
+        self.series.entry(Arc::new(labels.clone())).or_default().insert(timestamp, value);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.series.clear();
+    }
+}
+
+impl SeriesSource for MemorySource {
+    fn select<'a>(&'a self, matchers: &[Matcher], start: TimestampMs, end: TimestampMs) -> Result<SeriesIter<'a>, BoxError> {
+        let matchers = matchers.to_vec();
+        let matching = self.series.iter().filter(move |(labels, _)| {
+            matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+        });
+        let in_time = matching.filter_map(move |(labels, samples)| {
+            if start > end {
+                return None;
+            }
+            let (timestamps, values): (Vec<_>, Vec<_>) = samples.range(start..=end).map(|(at, value)| (*at, *value)).unzip();
+            let id = SeriesId::of("default", labels, 0);
+            (!timestamps.is_empty()).then(|| Ok(SeriesSamples { id, labels: Arc::clone(labels), timestamps, values }))
+        });
+        Ok(Box::new(in_time))
+    }
+}

@@ -1,0 +1,214 @@
+//! Expressions as text again, in the form that Prometheus prints (2.48, `promql/parser/printer.go`).
+
+use std::fmt::{Display, Formatter, Result, Write};
+use std::time::Duration;
+
+use cepmon_model::{METRIC_NAME, MatchOp, Matcher, is_label_name, is_metric_name};
+
+use crate::format_value;
+use crate::promql::ast::{
+    AggregateExpr, At, BinaryExpr, Cardinality, Expr, ExprKind, Grouping, Length, LengthOp, Matching, RangeSelector, Selector, Shift,
+    Subquery,
+};
+
+impl Display for Expr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match &self.kind {
+            ExprKind::Number(number) => f.write_str(&format_value(*number)),
+            ExprKind::String(text) => quoted(f, &text.value),
+            ExprKind::Selector(selector) => {
+                labels(f, selector)?;
+                selector.shift.fmt(f)
+            }
+            ExprKind::Range(RangeSelector { selector, range }) => {
+                labels(f, selector)?;
+                write!(f, "[{range}]{}", selector.shift)
+            }
+            ExprKind::Subquery(Subquery { expr, range, step, shift }) => {
+                write!(f, "{expr}[{range}:")?;
+                if let Some(step) = step {
+                    step.fmt(f)?;
+                }
+                write!(f, "]{shift}")
+            }
+            ExprKind::Paren(expr) => write!(f, "({expr})"),
+            ExprKind::Negate(expr) => write!(f, "-{expr}"),
+            ExprKind::Plus(expr) => write!(f, "+{expr}"),
+            ExprKind::Binary(binary) => binary.fmt(f),
+            ExprKind::Aggregate(aggregate) => aggregate.fmt(f),
+            ExprKind::Call(call) => {
+                write!(f, "{}(", call.function.name)?;
+                separated(f, &call.args)?;
+                f.write_char(')')
+            }
+        }
+    }
+}
+
+impl Display for BinaryExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let returns_bool = if self.returns_bool { " bool" } else { "" };
+        write!(f, "{} {}{returns_bool}{} {}", self.left, self.op.text(), self.matching, self.right)
+    }
+}
+
+impl Display for Matching {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let Some(labels) = &self.labels else { return Ok(()) };
+        // Ignoring nothing is what happens anyway, but `group_left` needs something before it.
+        let is_default = *labels == Grouping::Without(Vec::new()) && self.cardinality == Cardinality::OneToOne;
+        if is_default {
+            return Ok(());
+        }
+        let (word, names) = match labels {
+            Grouping::By(names) => ("on", names),
+            Grouping::Without(names) => ("ignoring", names),
+        };
+        write!(f, " {word} ")?;
+        label_list(f, names)?;
+        let side = match self.cardinality {
+            Cardinality::OneToOne => return Ok(()),
+            Cardinality::ManyToOne => "group_left",
+            Cardinality::OneToMany => "group_right",
+        };
+        write!(f, " {side} ")?;
+        label_list(f, &self.include)
+    }
+}
+
+impl Display for AggregateExpr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(self.op.name())?;
+        match &self.grouping {
+            Grouping::By(names) if names.is_empty() => {}
+            Grouping::By(names) => {
+                f.write_str(" by ")?;
+                label_list(f, names)?;
+                f.write_char(' ')?;
+            }
+            Grouping::Without(names) => {
+                f.write_str(" without ")?;
+                label_list(f, names)?;
+                f.write_char(' ')?;
+            }
+        }
+        match &self.parameter {
+            Some(parameter) => write!(f, "({parameter}, {})", self.expr),
+            None => write!(f, "({})", self.expr),
+        }
+    }
+}
+
+impl Display for Shift {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self.at {
+            None => {}
+            Some(At::Start) => f.write_str(" @ start()")?,
+            Some(At::End) => f.write_str(" @ end()")?,
+            Some(At::Time(ms)) => write!(f, " @ {:.3}", ms as f64 / 1000.0)?,
+        }
+        match &self.offset {
+            None | Some(Length::Fixed(0)) => Ok(()),
+            Some(offset) => write!(f, " offset {offset}"),
+        }
+    }
+}
+
+impl Display for Length {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Self::Fixed(ms) => {
+                let sign = if *ms < 0 { "-" } else { "" };
+                write!(f, "{sign}{}", cepmon_model::format_duration(Duration::from_millis(ms.unsigned_abs())))
+            }
+            Self::Seconds(seconds) => f.write_str(&format_value(*seconds)),
+            Self::Step => f.write_str("step()"),
+            Self::Range => f.write_str("range()"),
+            Self::Negate(inner) => write!(f, "-{inner}"),
+            Self::Paren(inner) => write!(f, "({inner})"),
+            Self::MinOf(both) => write!(f, "min_of({}, {})", both.0, both.1),
+            Self::MaxOf(both) => write!(f, "max_of({}, {})", both.0, both.1),
+            Self::Binary(op, both) => {
+                let op = match op {
+                    LengthOp::Add => '+',
+                    LengthOp::Sub => '-',
+                    LengthOp::Mul => '*',
+                    LengthOp::Div => '/',
+                    LengthOp::Mod => '%',
+                    LengthOp::Pow => '^',
+                };
+                write!(f, "{} {op} {}", both.0, both.1)
+            }
+        }
+    }
+}
+
+/// Name and braces of a selector, without its shift. A name that is no classic one goes into the braces.
+fn labels(f: &mut Formatter<'_>, selector: &Selector) -> Result {
+    let plain_name = selector.name.as_deref().filter(|name| is_metric_name(name));
+    f.write_str(plain_name.unwrap_or_default())?;
+    let is_name = |matcher: &&Matcher| {
+        selector.name.as_deref() == Some(matcher.value()) && matcher.name() == METRIC_NAME && matcher.op() == MatchOp::Equal
+    };
+    let rest: Vec<&Matcher> = selector.matchers.iter().filter(|matcher| !is_name(matcher)).collect();
+    if rest.is_empty() && plain_name.is_some() {
+        return Ok(());
+    }
+    let mut separator = "{";
+    if let (Some(name), None) = (&selector.name, plain_name) {
+        f.write_str(separator)?;
+        quoted(f, name)?;
+        separator = ",";
+    }
+    for matcher in rest {
+        f.write_str(separator)?;
+        label_name(f, matcher.name())?;
+        f.write_str(match matcher.op() {
+            MatchOp::Equal => "=",
+            MatchOp::NotEqual => "!=",
+            MatchOp::Regex => "=~",
+            MatchOp::NotRegex => "!~",
+        })?;
+        quoted(f, matcher.value())?;
+        separator = ",";
+    }
+    f.write_char('}')
+}
+
+fn label_list(f: &mut Formatter<'_>, names: &[String]) -> Result {
+    f.write_char('(')?;
+    for (index, name) in names.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        label_name(f, name)?;
+    }
+    f.write_char(')')
+}
+
+fn label_name(f: &mut Formatter<'_>, name: &str) -> Result {
+    if is_label_name(name) { f.write_str(name) } else { quoted(f, name) }
+}
+
+fn separated(f: &mut Formatter<'_>, exprs: &[Expr]) -> Result {
+    for (index, expr) in exprs.iter().enumerate() {
+        f.write_str(if index == 0 { "" } else { ", " })?;
+        expr.fmt(f)?;
+    }
+    Ok(())
+}
+
+/// In double quotes, with the escapes that the lexer reads.
+fn quoted(f: &mut Formatter<'_>, text: &str) -> Result {
+    f.write_char('"')?;
+    for character in text.chars() {
+        match character {
+            '"' => f.write_str("\\\"")?,
+            '\\' => f.write_str("\\\\")?,
+            '\n' => f.write_str("\\n")?,
+            '\r' => f.write_str("\\r")?,
+            '\t' => f.write_str("\\t")?,
+            other if other.is_control() => write!(f, "\\u{:04x}", u32::from(other))?,
+            other => f.write_char(other)?,
+        }
+    }
+    f.write_char('"')
+}

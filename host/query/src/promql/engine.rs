@@ -1,0 +1,140 @@
+//! The engine: limits around an evaluation, and its result as a [`Value`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use cepmon_model::{LabelSet, Sample, TimestampMs};
+
+use crate::promql::ast::Expr;
+use crate::promql::evaluate::{Evaluated, Evaluation};
+use crate::vector::{Budget, Grid, StepVector};
+use crate::{Error, MatrixSeries, SeriesSource, Value, ValueType, VectorSample};
+
+/// What a query may cost, and how far it looks back.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How old a sample may be to still count at a step, in milliseconds. Prometheus: 5 minutes.
+    pub lookback_ms: i64,
+    /// How many values a query may hold in memory at once, 8 bytes each. Prometheus: 50 million.
+    pub max_samples: usize,
+    /// How long a query may take. Prometheus: 2 minutes.
+    pub timeout: Duration,
+    /// The step of a subquery that names none, in milliseconds. Prometheus: the global evaluation interval, 1 minute.
+    pub subquery_step_ms: i64,
+}
+
+impl Default for EngineOptions {
+    /// Prometheus's defaults (2.48).
+    fn default() -> Self {
+        Self { lookback_ms: 300_000, max_samples: 50_000_000, timeout: Duration::from_secs(120), subquery_step_ms: 60_000 }
+    }
+}
+
+/// Stops evaluations from another thread; clones stop the same ones.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    is_stopped: Arc<AtomicBool>,
+}
+
+impl Interrupt {
+    /// Every evaluation with this interrupt ends soon with [`Error::Cancelled`].
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
+    }
+}
+
+/// Evaluates expressions. It holds limits only, so making one per query is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Engine {
+    /// The limits.
+    pub options: EngineOptions,
+    /// What stops its queries before their time, if anything may.
+    pub interrupt: Option<Interrupt>,
+}
+
+impl Engine {
+    /// An engine with these limits and no interrupt.
+    pub fn new(options: EngineOptions) -> Self {
+        Self { options, interrupt: None }
+    }
+
+    /// The value of an expression at one time, of any type. Blocks on the source's disk.
+    pub fn instant(&self, source: &dyn SeriesSource, expr: &Expr, at: TimestampMs) -> Result<Value, Error> {
+        let grid = Grid::instant(at);
+        let evaluation = self.evaluation(source, grid, 0);
+        if expr.value_type() == ValueType::RangeVector {
+            return Ok(Value::Matrix(sorted(evaluation.raw_ranges(expr, &grid)?)));
+        }
+        Ok(match evaluation.evaluate(expr, &grid)? {
+            Evaluated::Scalar(values) => Value::Scalar { at, value: values[0] },
+            Evaluated::Text(value) => Value::String { at, value },
+            Evaluated::Vector(vector) => {
+                let samples = vector.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
+                Value::Vector(samples.map(|(value, labels)| VectorSample { labels, at, value }).collect())
+            }
+        })
+    }
+
+    /// The values of an expression from `start` to at most `end`, every `step_ms` milliseconds, as a matrix; a scalar is one series
+    /// without labels. Blocks on the source's disk.
+    pub fn range(
+        &self,
+        source: &dyn SeriesSource,
+        expr: &Expr,
+        start: TimestampMs,
+        end: TimestampMs,
+        step_ms: i64,
+    ) -> Result<Value, Error> {
+        if step_ms <= 0 {
+            return Err(Error::BadRange { problem: "zero or negative query resolution step widths are not accepted; try a positive one" });
+        }
+        if end < start {
+            return Err(Error::BadRange { problem: "end timestamp must not be before start time; exchange them" });
+        }
+        if !matches!(expr.value_type(), ValueType::Scalar | ValueType::InstantVector) {
+            return Err(Error::NotForRange { found: expr.value_type() });
+        }
+        let grid = Grid::new(start, end, step_ms);
+        let evaluation = self.evaluation(source, grid, step_ms);
+        // Even a scalar needs one column.
+        let _one_column = evaluation.budget.take(grid.count)?;
+        Ok(Value::Matrix(match evaluation.evaluate(expr, &grid)? {
+            Evaluated::Vector(vector) => sorted(matrix(&vector, &grid)),
+            Evaluated::Scalar(values) => {
+                let samples = values.into_iter().enumerate().map(|(index, value)| Sample { timestamp: grid.time(index), value });
+                vec![MatrixSeries { labels: Arc::new(LabelSet::default()), samples: samples.collect() }]
+            }
+            Evaluated::Text(_) => Vec::new(),
+        }))
+    }
+
+    fn evaluation<'a>(&'a self, source: &'a dyn SeriesSource, query: Grid, query_step_ms: i64) -> Evaluation<'a> {
+        Evaluation {
+            source,
+            options: &self.options,
+            query,
+            query_step_ms,
+            budget: Budget::new(self.options.max_samples),
+            deadline: Instant::now() + self.options.timeout,
+            interrupt: self.interrupt.as_ref(),
+        }
+    }
+}
+
+fn matrix(vector: &StepVector, grid: &Grid) -> Vec<MatrixSeries> {
+    let series = vector.iter().map(|series| MatrixSeries {
+        labels: Arc::clone(&series.labels),
+        samples: series.column.points().map(|(index, value)| Sample { timestamp: grid.time(index), value }).collect(),
+    });
+    series.filter(|series| !series.samples.is_empty()).collect()
+}
+
+fn sorted(mut matrix: Vec<MatrixSeries>) -> Vec<MatrixSeries> {
+    matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
+    matrix
+}

@@ -1,0 +1,133 @@
+//! Walks the tree: each expression gives its values for all steps of a grid at once.
+
+mod reference;
+mod selector;
+mod range;
+mod operator;
+
+use std::time::Instant;
+
+use cepmon_model::TimestampMs;
+
+use crate::promql::ast::{At, Call, Expr, ExprKind, Length};
+use crate::promql::engine::{EngineOptions, Interrupt};
+use crate::promql::function::Body;
+use crate::vector::grouping::without_name;
+use crate::vector::unify::unify_results;
+use crate::vector::{Budget, Grid, StepVector};
+use crate::{Error, SeriesSource};
+
+pub(crate) use range::Window;
+
+/// The values of an expression over a grid.
+#[derive(Debug)]
+pub(crate) enum Evaluated {
+    /// One number per step.
+    Scalar(Vec<f64>),
+    Vector(StepVector),
+    Text(String),
+}
+
+/// One query while it is evaluated.
+pub(crate) struct Evaluation<'a> {
+    pub(crate) source: &'a dyn SeriesSource,
+    pub(crate) options: &'a EngineOptions,
+    /// The steps of the whole query, whatever subquery is being evaluated.
+    pub(crate) query: Grid,
+    /// Zero in an instant query.
+    pub(crate) query_step_ms: i64,
+    pub(crate) budget: Budget,
+    pub(crate) deadline: Instant,
+    pub(crate) interrupt: Option<&'a Interrupt>,
+}
+
+impl Evaluation<'_> {
+    pub(crate) fn evaluate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
+        self.check_time()?;
+        match &expr.kind {
+            ExprKind::Number(number) => Ok(Evaluated::Scalar(vec![*number; grid.count])),
+            ExprKind::String(text) => Ok(Evaluated::Text(text.value.clone())),
+            ExprKind::Paren(inner) | ExprKind::Plus(inner) => self.evaluate(inner, grid),
+            ExprKind::Negate(inner) => self.negate(inner, grid),
+            ExprKind::Selector(selector) => Ok(Evaluated::Vector(self.select(selector, grid, |_, value| value)?)),
+            ExprKind::Binary(binary) => self.binary(binary, grid),
+            ExprKind::Aggregate(aggregate) => Ok(Evaluated::Vector(self.aggregate(aggregate, grid)?)),
+            ExprKind::Call(call) => self.call(call, grid),
+            // The parser lets range vectors stand as function arguments and alone only.
+            ExprKind::Range(_) | ExprKind::Subquery(_) => Err(Error::execution("a range vector has no value here")),
+        }
+    }
+
+    /// The values of an expression that the parser found to be an instant vector.
+    pub(crate) fn vector(&self, expr: &Expr, grid: &Grid) -> Result<StepVector, Error> {
+        match self.evaluate(expr, grid)? {
+            Evaluated::Vector(vector) => Ok(vector),
+            _ => Err(Error::execution("expected an instant vector")),
+        }
+    }
+
+    /// The values of an expression that the parser found to be a scalar.
+    pub(crate) fn scalar(&self, expr: &Expr, grid: &Grid) -> Result<Vec<f64>, Error> {
+        match self.evaluate(expr, grid)? {
+            Evaluated::Scalar(values) => Ok(values),
+            _ => Err(Error::execution("expected a scalar")),
+        }
+    }
+
+    fn call(&self, call: &Call, grid: &Grid) -> Result<Evaluated, Error> {
+        match call.function.body {
+            Body::Map(compute) => {
+                let mut vector = self.vector(&call.args[0], grid)?;
+                let parameters = self.scalars(&call.args[1..], grid)?;
+                let mut at_step = vec![0.0; parameters.len()];
+                for series in &mut vector {
+                    series.labels = without_name(&series.labels);
+                    series.column.map(|index, value| {
+                        for (slot, column) in at_step.iter_mut().zip(&parameters) {
+                            *slot = column[index];
+                        }
+                        compute(value, &at_step)
+                    });
+                }
+                Ok(Evaluated::Vector(unify_results(vector)?))
+            }
+            Body::Window { keeps_name, compute } => Ok(Evaluated::Vector(self.map_windows(&call.args, grid, keeps_name, compute)?)),
+            Body::Whole(compute) => compute(self, &call.args, grid),
+        }
+    }
+
+    /// Scalar arguments, one column each.
+    pub(crate) fn scalars(&self, args: &[Expr], grid: &Grid) -> Result<Vec<Vec<f64>>, Error> {
+        args.iter().map(|arg| self.scalar(arg, grid)).collect()
+    }
+
+    pub(crate) fn resolve_at(&self, at: At) -> TimestampMs {
+        match at {
+            At::Time(time) => time,
+            At::Start => self.query.start,
+            At::End => self.query.end(),
+        }
+    }
+
+    /// The milliseconds of a duration.
+    pub(crate) fn resolve(&self, length: &Length) -> Result<i64, Error> {
+        let query = (self.query_step_ms, self.query.end() - self.query.start);
+        length.resolve(Some(query)).unwrap_or(Ok(0)).map_err(Error::execution)
+    }
+
+    /// The milliseconds of a range or step.
+    pub(crate) fn resolve_positive(&self, length: &Length) -> Result<i64, Error> {
+        match self.resolve(length)? {
+            ms if ms > 0 => Ok(ms),
+            _ => Err(Error::execution("duration must be greater than 0")),
+        }
+    }
+
+    /// To be called for every series or so.
+    pub(crate) fn check_time(&self) -> Result<(), Error> {
+        if self.interrupt.is_some_and(Interrupt::is_stopped) {
+            return Err(Error::Cancelled);
+        }
+        if Instant::now() > self.deadline { Err(Error::Timeout { timeout: self.options.timeout }) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,71 @@
+//! Signs, binary operators and aggregations: evaluates the operands and hands them to [`vector`](crate::vector).
+
+use super::{Evaluated, Evaluation};
+use crate::Error;
+use crate::promql::ast::{AggregateExpr, BinaryExpr, Expr, ExprKind};
+use crate::vector::aggregate::{AggregateOp, aggregate, count_values};
+use crate::vector::binary::{Operation, scalars, vector_scalar, vectors};
+use crate::vector::grouping::without_name;
+use crate::vector::unify::unify_results;
+use crate::vector::{Grid, StepVector};
+
+impl Evaluation<'_> {
+    pub(super) fn negate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
+        match self.evaluate(expr, grid)? {
+            Evaluated::Scalar(values) => Ok(Evaluated::Scalar(values.into_iter().map(|value| -value).collect())),
+            Evaluated::Vector(mut vector) => {
+                for series in &mut vector {
+                    series.labels = without_name(&series.labels);
+                    series.column.map(|_, value| Some(-value));
+                }
+                Ok(Evaluated::Vector(unify_results(vector)?))
+            }
+            Evaluated::Text(_) => Err(Error::execution("a string has no sign")),
+        }
+    }
+
+    pub(super) fn binary(&self, binary: &BinaryExpr, grid: &Grid) -> Result<Evaluated, Error> {
+        let operation = Operation { op: binary.op, returns_bool: binary.returns_bool };
+        let left = self.evaluate(&binary.left, grid)?;
+        let right = self.evaluate(&binary.right, grid)?;
+        Ok(match (left, right) {
+            (Evaluated::Scalar(mut left), Evaluated::Scalar(right)) => {
+                scalars(binary.op, &mut left, &right);
+                Evaluated::Scalar(left)
+            }
+            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
+                Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)?)
+            }
+            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
+                Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)?)
+            }
+            (Evaluated::Vector(left), Evaluated::Vector(right)) => {
+                Evaluated::Vector(vectors(operation, &binary.matching, left, right, &self.budget)?)
+            }
+            _ => return Err(Error::execution("a string cannot be an operand")),
+        })
+    }
+
+    pub(super) fn aggregate(&self, expr: &AggregateExpr, grid: &Grid) -> Result<StepVector, Error> {
+        if let (AggregateOp::CountValues, Some(parameter)) = (expr.op, &expr.parameter) {
+            let label = label_of(parameter)?;
+            let vector = self.vector(&expr.expr, grid)?;
+            return count_values(label, &expr.grouping, &vector, grid, &self.budget);
+        }
+        let parameter = expr.parameter.as_ref().map(|parameter| self.scalar(parameter, grid)).transpose()?;
+        let vector = self.vector(&expr.expr, grid)?;
+        aggregate(expr.op, &expr.grouping, parameter.as_deref(), vector, grid, &self.budget)
+    }
+}
+
+/// The label of `count_values`.
+fn label_of(parameter: &Expr) -> Result<&str, Error> {
+    match &parameter.without_parens().kind {
+        ExprKind::String(text) => match &text.invalid {
+            None if !text.value.is_empty() => Ok(&text.value),
+            None => Err(Error::execution("invalid label name \"\"")),
+            Some(written) => Err(Error::execution(format!("invalid label name \"{written}\""))),
+        },
+        _ => Err(Error::execution("expected a string")),
+    }
+}

@@ -1,0 +1,181 @@
+//! Range vectors: the samples of one series after the other, and a window over them per step. Ranges are open on the left.
+
+use std::sync::Arc;
+
+use cepmon_model::{LabelSet, Sample, TimestampMs, is_stale};
+
+use super::Evaluation;
+use super::reference::Reference;
+use crate::promql::ast::{Expr, ExprKind, RangeSelector, Subquery};
+use crate::vector::grouping::without_name;
+use crate::vector::unify::unify_results;
+use crate::vector::{Grid, StepSeries, StepVector};
+use crate::{Error, MatrixSeries, ValueType};
+
+/// The samples of one series that a function sees at one step; never empty.
+#[derive(Debug)]
+pub(crate) struct Window<'s> {
+    pub(crate) timestamps: &'s [TimestampMs],
+    pub(crate) values: &'s [f64],
+    /// The range goes from after `start` to `end`.
+    pub(crate) start: TimestampMs,
+    pub(crate) end: TimestampMs,
+    /// The step's time, which `offset` and `@` do not move.
+    pub(crate) now: TimestampMs,
+}
+
+/// Samples of one series, stale marks left out.
+#[derive(Debug, Default)]
+pub(crate) struct RangeSeries {
+    pub(crate) labels: Arc<LabelSet>,
+    timestamps: Vec<TimestampMs>,
+    values: Vec<f64>,
+}
+
+/// Where the windows lie.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RangeShape {
+    reference: Reference,
+    range_ms: i64,
+}
+
+impl RangeSeries {
+    /// Calls `each` with the window of every step that has samples.
+    pub(crate) fn windows(&self, shape: &RangeShape, grid: &Grid, mut each: impl FnMut(usize, &Window<'_>)) {
+        let (mut low, mut high) = (0, 0);
+        for index in 0..grid.count {
+            let end = shape.reference.at(grid, index);
+            let start = end - shape.range_ms;
+            while self.timestamps.get(high).is_some_and(|timestamp| *timestamp <= end) {
+                high += 1;
+            }
+            while self.timestamps.get(low).is_some_and(|timestamp| *timestamp <= start) {
+                low += 1;
+            }
+            if low < high {
+                let (timestamps, values) = (&self.timestamps[low..high], &self.values[low..high]);
+                each(index, &Window { timestamps, values, start, end, now: grid.time(index) });
+            }
+        }
+    }
+}
+
+impl Evaluation<'_> {
+    /// Applies a function to every window of the range vector among the arguments; the other arguments are scalars.
+    pub(crate) fn map_windows(
+        &self,
+        args: &[Expr],
+        grid: &Grid,
+        keeps_name: bool,
+        compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
+    ) -> Result<StepVector, Error> {
+        let is_range = |arg: &&Expr| arg.value_type() == ValueType::RangeVector;
+        let Some(range) = args.iter().find(is_range) else { return Err(Error::execution("expected a range vector")) };
+        let parameters: Vec<Vec<f64>> =
+            args.iter().filter(|arg| !is_range(arg)).map(|arg| self.scalar(arg, grid)).collect::<Result<_, _>>()?;
+        let mut at_step = vec![0.0; parameters.len()];
+        let mut vector = Vec::new();
+        self.each_range(range, grid, &mut |shape, series| {
+            let mut column = self.budget.column(grid.count)?;
+            if shape.reference.is_fixed() && parameters.is_empty() {
+                // The same window and nothing else at every step: once is enough.
+                let first = Grid { count: 1, ..*grid };
+                series.windows(shape, &first, |_, window| column.fill(compute(window, &[])));
+            } else {
+                series.windows(shape, grid, |index, window| {
+                    for (slot, values) in at_step.iter_mut().zip(&parameters) {
+                        *slot = values[index];
+                    }
+                    column.set(index, compute(window, &at_step));
+                });
+            }
+            if !column.is_empty() {
+                let labels = if keeps_name { Arc::clone(&series.labels) } else { without_name(&series.labels) };
+                vector.push(StepSeries { labels, column });
+            }
+            Ok(())
+        })?;
+        unify_results(vector)
+    }
+
+    /// Calls `each` with every series of a range vector; a selector's series are in memory one at a time.
+    pub(crate) fn each_range(
+        &self,
+        expr: &Expr,
+        grid: &Grid,
+        each: &mut dyn FnMut(&RangeShape, &RangeSeries) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        match &expr.kind {
+            ExprKind::Paren(inner) => self.each_range(inner, grid, each),
+            ExprKind::Range(range) => self.each_selected(range, grid, each),
+            ExprKind::Subquery(subquery) => self.each_of_subquery(subquery, grid, each),
+            _ => Err(Error::execution("expected a range vector")),
+        }
+    }
+
+    fn each_selected(
+        &self,
+        range: &RangeSelector,
+        grid: &Grid,
+        each: &mut dyn FnMut(&RangeShape, &RangeSeries) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let reference = Reference::new(self, &range.selector.shift)?;
+        let shape = RangeShape { reference, range_ms: self.resolve_positive(&range.range)? };
+        let oldest = reference.first(grid) - shape.range_ms + 1;
+        for series in self.source.select(&range.selector.matchers, oldest, reference.last(grid)).map_err(Error::Source)? {
+            self.check_time()?;
+            let series = series.map_err(Error::Source)?;
+            let _samples = self.budget.take(series.timestamps.len())?;
+            let (mut timestamps, mut values) = (series.timestamps, series.values);
+            if values.iter().any(|value| is_stale(*value)) {
+                let kept = timestamps.into_iter().zip(values).filter(|(_, value)| !is_stale(*value));
+                (timestamps, values) = kept.unzip();
+            }
+            each(&shape, &RangeSeries { labels: series.labels, timestamps, values })?;
+        }
+        Ok(())
+    }
+
+    fn each_of_subquery(
+        &self,
+        subquery: &Subquery,
+        grid: &Grid,
+        each: &mut dyn FnMut(&RangeShape, &RangeSeries) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let reference = Reference::new(self, &subquery.shift)?;
+        let range_ms = self.resolve_positive(&subquery.range)?;
+        let step = subquery.step.as_ref().map_or(Ok(self.options.subquery_step_ms), |step| self.resolve_positive(step))?;
+        // Steps lie on multiples of the step since 1970, whatever time is asked for, so that neighbouring queries see the same ones.
+        let after = reference.first(grid) - range_ms;
+        let inner_start = (after.div_euclid(step) + 1) * step;
+        let inner = Grid::new(inner_start, reference.last(grid), step);
+        let shape = RangeShape { reference, range_ms };
+        if inner.count == 0 {
+            return Ok(());
+        }
+        let _one_column = self.budget.take(inner.count)?;
+        for series in self.vector(&subquery.expr, &inner)? {
+            self.check_time()?;
+            let (timestamps, values) = series.column.points().map(|(index, value)| (inner.time(index), value)).unzip();
+            each(&shape, &RangeSeries { labels: series.labels, timestamps, values })?;
+        }
+        Ok(())
+    }
+
+    /// A range vector as the answer of an instant query.
+    pub(crate) fn raw_ranges(&self, expr: &Expr, grid: &Grid) -> Result<Vec<MatrixSeries>, Error> {
+        let mut matrix = Vec::new();
+        // Held until the answer is complete; afterwards it is the caller's memory.
+        let mut charges = Vec::new();
+        self.each_range(expr, grid, &mut |shape, series| {
+            charges.push(self.budget.take(series.timestamps.len())?);
+            series.windows(shape, grid, |_, window| {
+                let samples = window.timestamps.iter().zip(window.values);
+                let samples = samples.map(|(timestamp, value)| Sample { timestamp: *timestamp, value: *value }).collect();
+                matrix.push(MatrixSeries { labels: Arc::clone(&series.labels), samples });
+            });
+            Ok(())
+        })?;
+        Ok(matrix)
+    }
+}

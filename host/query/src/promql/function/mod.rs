@@ -1,0 +1,94 @@
+//! The functions: one table, made of a slice per kind.
+
+mod rate;
+mod over_time;
+mod regression;
+mod math;
+mod date;
+mod label;
+mod absent;
+mod histogram;
+mod sort;
+mod clock;
+
+use crate::promql::ast::Expr;
+use crate::promql::evaluate::{Evaluated, Evaluation, Window};
+use crate::vector::Grid;
+use crate::{Error, ValueType};
+
+/// A PromQL function.
+#[derive(Debug)]
+pub struct Function {
+    /// Its name.
+    pub name: &'static str,
+    /// The types of its arguments, those included that may be left out.
+    pub args: &'static [ValueType],
+    /// How many of the last arguments may be left out.
+    pub optional: usize,
+    /// Whether the last argument may be given many times.
+    pub is_variadic: bool,
+    /// The type of its value.
+    pub returns: ValueType,
+    pub(crate) body: Body,
+}
+
+/// How a function is evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Body {
+    /// Value by value; the other arguments are scalars. Drops the metric's name.
+    Map(fn(f64, &[f64]) -> Option<f64>),
+    /// Window by window; the other arguments are scalars.
+    Window { keeps_name: bool, compute: fn(&Window<'_>, &[f64]) -> Option<f64> },
+    /// In its own way.
+    Whole(fn(&Evaluation<'_>, &[Expr], &Grid) -> Result<Evaluated, Error>),
+}
+
+const VECTOR: ValueType = ValueType::InstantVector;
+const RANGE: ValueType = ValueType::RangeVector;
+const SCALAR: ValueType = ValueType::Scalar;
+const TEXT: ValueType = ValueType::String;
+
+const TABLE: [&[Function]; 10] = [
+    rate::FUNCTIONS,
+    over_time::FUNCTIONS,
+    regression::FUNCTIONS,
+    math::FUNCTIONS,
+    date::FUNCTIONS,
+    label::FUNCTIONS,
+    absent::FUNCTIONS,
+    histogram::FUNCTIONS,
+    sort::FUNCTIONS,
+    clock::FUNCTIONS,
+];
+
+/// All functions, in no order that matters.
+pub fn functions() -> impl Iterator<Item = &'static Function> {
+    TABLE.into_iter().flatten()
+}
+
+/// The function of a name; names are case-sensitive, as in Prometheus.
+pub(crate) fn find_function(name: &str) -> Option<&'static Function> {
+    functions().find(|function| function.name == name)
+}
+
+const fn map(name: &'static str, args: &'static [ValueType], compute: fn(f64, &[f64]) -> Option<f64>) -> Function {
+    Function { name, args, optional: 0, is_variadic: false, returns: VECTOR, body: Body::Map(compute) }
+}
+
+const fn window(
+    name: &'static str,
+    args: &'static [ValueType],
+    compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
+) -> Function {
+    let body = Body::Window { keeps_name: false, compute };
+    Function { name, args, optional: 0, is_variadic: false, returns: VECTOR, body }
+}
+
+const fn whole(
+    name: &'static str,
+    args: &'static [ValueType],
+    returns: ValueType,
+    compute: fn(&Evaluation<'_>, &[Expr], &Grid) -> Result<Evaluated, Error>,
+) -> Function {
+    Function { name, args, optional: 0, is_variadic: false, returns, body: Body::Whole(compute) }
+}

@@ -1,0 +1,81 @@
+//! What a query gives back. It does not know JSON.
+
+use std::fmt;
+use std::sync::Arc;
+
+use cepmon_model::{LabelSet, Sample, TimestampMs};
+
+/// The type of an expression, known when it is parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValueType {
+    /// One number per step.
+    Scalar,
+    /// A text.
+    String,
+    /// Series with one value per step.
+    InstantVector,
+    /// Series with many samples per step.
+    RangeVector,
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scalar => "scalar",
+            Self::String => "string",
+            Self::InstantVector => "instant vector",
+            Self::RangeVector => "range vector",
+        })
+    }
+}
+
+/// One element of an instant vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorSample {
+    /// Its labels, with `__name__` where the expression keeps it.
+    pub labels: Arc<LabelSet>,
+    /// The time that was asked for.
+    pub at: TimestampMs,
+    /// Its value.
+    pub value: f64,
+}
+
+/// One series of a matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatrixSeries {
+    /// Its labels.
+    pub labels: Arc<LabelSet>,
+    /// Its samples, ascending; never empty.
+    pub samples: Vec<Sample>,
+}
+
+/// The answer to a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A number, of an instant query.
+    Scalar {
+        /// The time that was asked for.
+        at: TimestampMs,
+        /// The number.
+        value: f64,
+    },
+    /// A text, of an instant query.
+    String {
+        /// The time that was asked for.
+        at: TimestampMs,
+        /// The text.
+        value: String,
+    },
+    /// Of an instant query; in the order that `sort` and `topk` gave.
+    Vector(Vec<VectorSample>),
+    /// Of a range query, or of an instant query for a range vector; sorted by labels.
+    Matrix(Vec<MatrixSeries>),
+}
+
+/// A value as Prometheus prints it: shortest digits that read back, never an exponent, `+Inf`, `-Inf`, `NaN`.
+pub fn format_value(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    value.to_string()
+}

@@ -1,0 +1,90 @@
+//! Aggregations that look at one value after the other: sum, avg, min, max, count, group, stddev, stdvar.
+
+use std::sync::Arc;
+
+use super::{AggregateOp, Groups};
+use crate::Error;
+use crate::vector::kahan::{KahanSum, Mean};
+use crate::vector::{Budget, Grid, StepSeries, StepVector};
+
+/// What is known of one group at one step.
+#[derive(Clone, Copy)]
+enum State {
+    Sum(KahanSum),
+    Mean(Mean),
+    Extreme(f64),
+    Count(f64),
+    Variance { count: f64, mean: f64, squares: f64 },
+}
+
+impl State {
+    fn start(op: AggregateOp) -> Self {
+        match op {
+            AggregateOp::Sum => Self::Sum(KahanSum::default()),
+            AggregateOp::Avg => Self::Mean(Mean::default()),
+            AggregateOp::Min | AggregateOp::Max => Self::Extreme(f64::NAN),
+            AggregateOp::Stddev | AggregateOp::Stdvar => Self::Variance { count: 0.0, mean: 0.0, squares: 0.0 },
+            _ => Self::Count(0.0),
+        }
+    }
+
+    fn add(&mut self, op: AggregateOp, value: f64) {
+        match self {
+            Self::Sum(sum) => sum.add(value),
+            Self::Mean(mean) => mean.add(value),
+            // NaN gives way to any number.
+            Self::Extreme(extreme) => {
+                let is_better = if op == AggregateOp::Min { value < *extreme } else { value > *extreme };
+                if is_better || extreme.is_nan() {
+                    *extreme = value;
+                }
+            }
+            Self::Count(count) => *count += 1.0,
+            Self::Variance { count, mean, squares } => {
+                *count += 1.0;
+                let delta = value - *mean;
+                *mean += delta / *count;
+                *squares += delta * (value - *mean);
+            }
+        }
+    }
+
+    fn finish(self, op: AggregateOp) -> f64 {
+        match (self, op) {
+            (_, AggregateOp::Group) => 1.0,
+            (Self::Sum(sum), _) => sum.total(),
+            (Self::Mean(mean), _) => mean.total(),
+            (Self::Extreme(value) | Self::Count(value), _) => value,
+            (Self::Variance { count, squares, .. }, AggregateOp::Stddev) => (squares / count).sqrt(),
+            (Self::Variance { count, squares, .. }, _) => squares / count,
+        }
+    }
+}
+
+pub(super) fn fold(
+    op: AggregateOp,
+    groups: &Groups,
+    vector: &StepVector,
+    grid: &Grid,
+    budget: &Budget,
+) -> Result<StepVector, Error> {
+    let members = groups.members();
+    let mut result = Vec::with_capacity(members.len());
+    let mut states: Vec<Option<State>> = vec![None; grid.count];
+    for (labels, members) in groups.labels.iter().zip(members) {
+        states.fill(None);
+        for member in members {
+            for (index, value) in vector[member].column.points() {
+                states[index].get_or_insert_with(|| State::start(op)).add(op, value);
+            }
+        }
+        let mut column = budget.column(grid.count)?;
+        for (index, state) in states.iter().enumerate() {
+            column.set(index, state.map(|state| state.finish(op)));
+        }
+        if !column.is_empty() {
+            result.push(StepSeries { labels: Arc::clone(labels), column });
+        }
+    }
+    Ok(result)
+}

@@ -1,0 +1,132 @@
+//! Aggregations over series, group by group.
+
+mod fold;
+mod rank;
+mod count_values;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cepmon_model::LabelSet;
+
+use crate::Error;
+use crate::vector::grouping::Grouping;
+use crate::vector::{Budget, Grid, StepVector};
+
+pub(crate) use count_values::count_values;
+pub(crate) use rank::quantile_of;
+
+/// An aggregation operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AggregateOp {
+    /// `sum`
+    Sum,
+    /// `avg`
+    Avg,
+    /// `min`
+    Min,
+    /// `max`
+    Max,
+    /// `count`
+    Count,
+    /// `group`: 1
+    Group,
+    /// `stddev`, of the population
+    Stddev,
+    /// `stdvar`, of the population
+    Stdvar,
+    /// `topk`
+    Topk,
+    /// `bottomk`
+    Bottomk,
+    /// `limitk`: any k series (Prometheus 3)
+    Limitk,
+    /// `quantile`
+    Quantile,
+    /// `count_values`
+    CountValues,
+}
+
+const NAMES: [(AggregateOp, &str); 13] = [
+    (AggregateOp::Sum, "sum"),
+    (AggregateOp::Avg, "avg"),
+    (AggregateOp::Min, "min"),
+    (AggregateOp::Max, "max"),
+    (AggregateOp::Count, "count"),
+    (AggregateOp::Group, "group"),
+    (AggregateOp::Stddev, "stddev"),
+    (AggregateOp::Stdvar, "stdvar"),
+    (AggregateOp::Topk, "topk"),
+    (AggregateOp::Bottomk, "bottomk"),
+    (AggregateOp::Limitk, "limitk"),
+    (AggregateOp::Quantile, "quantile"),
+    (AggregateOp::CountValues, "count_values"),
+];
+
+impl AggregateOp {
+    /// The operator of a name in lower case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        NAMES.iter().find(|(_, found)| *found == name).map(|(op, _)| *op)
+    }
+
+    /// The name as written.
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(op, _)| *op == self).map_or("", |(_, name)| name)
+    }
+
+    /// Whether it takes a parameter before the vector.
+    pub fn has_parameter(self) -> bool {
+        matches!(self, Self::Topk | Self::Bottomk | Self::Limitk | Self::Quantile | Self::CountValues)
+    }
+}
+
+/// Series by the group that they belong to, groups in the order of their first series.
+struct Groups {
+    /// The group of each series.
+    of_series: Vec<usize>,
+    labels: Vec<Arc<LabelSet>>,
+}
+
+impl Groups {
+    fn new(vector: &StepVector, grouping: &Grouping) -> Self {
+        let mut positions: HashMap<Arc<LabelSet>, usize> = HashMap::new();
+        let mut groups = Self { of_series: Vec::with_capacity(vector.len()), labels: Vec::new() };
+        for series in vector {
+            let labels = Arc::new(grouping.project(&series.labels));
+            let group = *positions.entry(Arc::clone(&labels)).or_insert_with(|| {
+                groups.labels.push(labels);
+                groups.labels.len() - 1
+            });
+            groups.of_series.push(group);
+        }
+        groups
+    }
+
+    /// The series of each group, as indexes.
+    fn members(&self) -> Vec<Vec<usize>> {
+        let mut members = vec![Vec::new(); self.labels.len()];
+        for (series, group) in self.of_series.iter().enumerate() {
+            members[*group].push(series);
+        }
+        members
+    }
+}
+
+/// All aggregations but `count_values`. `parameter` holds one number per step for those that take one.
+pub(crate) fn aggregate(
+    op: AggregateOp,
+    grouping: &Grouping,
+    parameter: Option<&[f64]>,
+    vector: StepVector,
+    grid: &Grid,
+    budget: &Budget,
+) -> Result<StepVector, Error> {
+    let groups = Groups::new(&vector, grouping);
+    match (op, parameter) {
+        (AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk, Some(parameter)) => {
+            rank::select(op, &groups, parameter, vector, grid)
+        }
+        (AggregateOp::Quantile, Some(parameter)) => rank::quantiles(&groups, parameter, &vector, grid, budget),
+        _ => fold::fold(op, &groups, &vector, grid, budget),
+    }
+}

@@ -1,0 +1,103 @@
+//! Aggregations that put values in order: topk, bottomk, quantile; and limitk, which takes the first.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::{AggregateOp, Groups};
+use crate::Error;
+use crate::vector::{Budget, Grid, StepSeries, StepVector};
+
+/// Keeps k values per group and step. Of an instant query the series come out in the order of their rank.
+pub(super) fn select(
+    op: AggregateOp,
+    groups: &Groups,
+    parameter: &[f64],
+    mut vector: StepVector,
+    grid: &Grid,
+) -> Result<StepVector, Error> {
+    if parameter.iter().any(|k| k.is_nan()) {
+        return Err(Error::execution("Parameter value is NaN"));
+    }
+    let members = groups.members();
+    let mut ranked = Vec::new();
+    for (index, k) in parameter.iter().enumerate().take(grid.count) {
+        // Below one nothing is kept; above the number of series everything is.
+        let k = if *k < 1.0 { 0 } else { *k as usize };
+        for members in &members {
+            let mut present: Vec<(usize, f64)> =
+                members.iter().filter_map(|member| Some((*member, vector[*member].column.get(index)?))).collect();
+            match op {
+                AggregateOp::Topk => present.sort_by(|left, right| descending(left.1, right.1)),
+                AggregateOp::Bottomk => present.sort_by(|left, right| ascending(left.1, right.1)),
+                _ => {}
+            }
+            for (rank, (member, _)) in present.into_iter().enumerate() {
+                if rank >= k {
+                    vector[member].column.set(index, None);
+                } else if grid.count == 1 {
+                    ranked.push(member);
+                }
+            }
+        }
+    }
+    if grid.count == 1 {
+        let mut slots: Vec<Option<StepSeries>> = vector.into_iter().map(Some).collect();
+        return Ok(ranked.into_iter().filter_map(|member| slots[member].take()).collect());
+    }
+    vector.retain(|series| !series.column.is_empty());
+    Ok(vector)
+}
+
+/// Largest first, NaN last.
+fn descending(left: f64, right: f64) -> Ordering {
+    left.is_nan().cmp(&right.is_nan()).then_with(|| right.partial_cmp(&left).unwrap_or(Ordering::Equal))
+}
+
+/// Smallest first, NaN last.
+fn ascending(left: f64, right: f64) -> Ordering {
+    left.is_nan().cmp(&right.is_nan()).then_with(|| left.partial_cmp(&right).unwrap_or(Ordering::Equal))
+}
+
+pub(super) fn quantiles(
+    groups: &Groups,
+    parameter: &[f64],
+    vector: &StepVector,
+    grid: &Grid,
+    budget: &Budget,
+) -> Result<StepVector, Error> {
+    let mut result = Vec::with_capacity(groups.labels.len());
+    for (labels, members) in groups.labels.iter().zip(groups.members()) {
+        let mut column = budget.column(grid.count)?;
+        for (index, quantile) in parameter.iter().enumerate().take(grid.count) {
+            let mut values: Vec<f64> = members.iter().filter_map(|member| vector[*member].column.get(index)).collect();
+            if !values.is_empty() {
+                column.set(index, Some(quantile_of(*quantile, &mut values)));
+            }
+        }
+        if !column.is_empty() {
+            result.push(StepSeries { labels: Arc::clone(labels), column });
+        }
+    }
+    Ok(result)
+}
+
+/// The quantile of some values, interpolated between neighbours; sorts them. Outside 0 to 1 it is infinite, of nothing NaN.
+pub(crate) fn quantile_of(quantile: f64, values: &mut [f64]) -> f64 {
+    if values.is_empty() || quantile.is_nan() {
+        return f64::NAN;
+    }
+    if quantile < 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if quantile > 1.0 {
+        return f64::INFINITY;
+    }
+    // NaN counts as the smallest.
+    values.sort_by(|left, right| right.is_nan().cmp(&left.is_nan()).then_with(|| left.partial_cmp(right).unwrap_or(Ordering::Equal)));
+    let rank = quantile * (values.len() - 1) as f64;
+    let lower = rank.floor();
+    let weight = rank - lower;
+    let lower = lower as usize;
+    let upper = (lower + 1).min(values.len() - 1);
+    values[lower] * (1.0 - weight) + values[upper] * weight
+}

@@ -1,0 +1,30 @@
+//! Step vectors: series with one column of values over all steps of a query, and what can be done to them whatever the language.
+//!
+//! Labels are looked at once per series, values step by step. Nothing here reads samples or knows syntax beyond operator names.
+
+pub(crate) mod grid;
+pub(crate) mod column;
+pub(crate) mod budget;
+pub(crate) mod grouping;
+pub(crate) mod unify;
+pub(crate) mod binary;
+pub(crate) mod aggregate;
+pub(crate) mod kahan;
+
+use std::sync::Arc;
+
+use cepmon_model::LabelSet;
+
+pub(crate) use budget::Budget;
+pub(crate) use column::Column;
+pub(crate) use grid::Grid;
+
+/// One series of a step vector.
+#[derive(Debug)]
+pub(crate) struct StepSeries {
+    pub(crate) labels: Arc<LabelSet>,
+    pub(crate) column: Column,
+}
+
+/// An instant vector at every step. The order counts for instant queries only.
+pub(crate) type StepVector = Vec<StepSeries>;

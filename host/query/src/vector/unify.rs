@@ -1,0 +1,43 @@
+//! Series that got the same labels become one, as long as they have no step in common.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use cepmon_model::LabelSet;
+
+use crate::Error;
+use crate::vector::StepVector;
+
+/// Joins series with the same labels; fails with `on_overlap` if two of them have a value at the same step. Series without any
+/// value are left out.
+pub(crate) fn unify(vector: StepVector, on_overlap: impl Fn(&LabelSet) -> Error) -> Result<StepVector, Error> {
+    let mut positions: HashMap<Arc<LabelSet>, usize> = HashMap::with_capacity(vector.len());
+    let mut unified: StepVector = Vec::with_capacity(vector.len());
+    for series in vector {
+        if series.column.is_empty() {
+            continue;
+        }
+        match positions.entry(Arc::clone(&series.labels)) {
+            Entry::Vacant(entry) => {
+                entry.insert(unified.len());
+                unified.push(series);
+            }
+            Entry::Occupied(entry) => {
+                let target = &mut unified[*entry.get()].column;
+                for (index, value) in series.column.points() {
+                    if target.get(index).is_some() {
+                        return Err(on_overlap(&series.labels));
+                    }
+                    target.set(index, Some(value));
+                }
+            }
+        }
+    }
+    Ok(unified)
+}
+
+/// [`unify`] with Prometheus's usual message.
+pub(crate) fn unify_results(vector: StepVector) -> Result<StepVector, Error> {
+    unify(vector, |_| Error::same_labels())
+}
