@@ -108,7 +108,7 @@ impl Evaluate for Answers {
 #[derive(Debug)]
 pub(crate) struct MailServer {
     pub(crate) address: String,
-    pub(crate) mails: mpsc::UnboundedReceiver<String>,
+    pub(crate) mails: mpsc::Receiver<String>,
     /// What it answers to MAIL, such as `451 busy`; empty = it takes mails.
     pub(crate) refusal: Arc<Mutex<String>>,
 }
@@ -117,7 +117,7 @@ impl MailServer {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (sender, mails) = mpsc::unbounded_channel();
+        let (sender, mails) = mpsc::channel(100);
         let refusal = Arc::new(Mutex::new(String::new()));
         let shared = Arc::clone(&refusal);
         tokio::spawn(async move {
@@ -133,7 +133,7 @@ impl MailServer {
     }
 }
 
-async fn converse(stream: TcpStream, mails: mpsc::UnboundedSender<String>, refusal: Arc<Mutex<String>>) {
+async fn converse(stream: TcpStream, mails: mpsc::Sender<String>, refusal: Arc<Mutex<String>>) {
     let (reader, mut writer) = stream.into_split();
     let mut lines = BufReader::new(reader).lines();
     let mut mail = String::new();
@@ -146,7 +146,7 @@ async fn converse(stream: TcpStream, mails: mpsc::UnboundedSender<String>, refus
                 in_data = false;
                 // Quoted-printable's line ends and equals signs would hide what a test looks for.
                 let plain = mail.replace("=\n", "").replace("=3D", "=");
-                mails.send(std::mem::take(&mut mail) + &plain).unwrap();
+                mails.send(std::mem::take(&mut mail) + &plain).await.unwrap();
                 "250 taken".to_owned()
             }
             _ if in_data => {

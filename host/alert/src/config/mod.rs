@@ -3,6 +3,8 @@
 mod file;
 mod check;
 mod receiver;
+#[cfg(test)]
+mod tests;
 
 pub use check::{AlertmanagerConfig, TemplateSource};
 pub use file::{

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use cepmon_model::{LabelSet, METRIC_NAME, is_label_name, is_metric_name, parse_duration};
+use cepmon_model::{METRIC_NAME, is_label_name, is_metric_name, parse_duration};
 use cepmon_template::{Dialect, Template};
 
 use crate::rule::expand::parse_rule_template;
@@ -158,7 +158,7 @@ fn check_rule(rule: &RuleEntry, path: &str, evaluate: &dyn Evaluate, problems: &
             if !is_metric_name(record) {
                 problems.push(Problem::new(format!("{path}.record"), format!("\"{record}\" is not a metric name")));
             }
-            Some(RuleConfig::Recording(RecordingRule { name: record.to_owned(), expr, labels: LabelSet::from_pairs(&labels) }))
+            Some(RuleConfig::Recording(RecordingRule { name: record.to_owned(), expr, labels: labels.into_iter().collect() }))
         }
         (None, Some(alert)) => {
             let annotations = rule.annotations.clone().unwrap_or_default();

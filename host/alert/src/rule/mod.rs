@@ -10,6 +10,9 @@ mod group;
 mod status;
 mod scheduler;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use group::chain;
 
 pub use alerting::{ActiveAlert, AlertState, AlertingRule};

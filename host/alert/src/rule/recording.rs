@@ -15,7 +15,7 @@ pub struct RecordingRule {
     /// The expression.
     pub expr: String,
     /// Labels to add or overwrite; an empty value removes a label.
-    pub labels: LabelSet,
+    pub labels: Vec<(String, String)>,
 }
 
 impl RecordingRule {
@@ -27,7 +27,7 @@ impl RecordingRule {
         for sample in samples {
             let mut labels = sample.labels.to_builder();
             labels.set(METRIC_NAME, &self.name);
-            for (name, value) in self.labels.iter() {
+            for (name, value) in &self.labels {
                 labels.set(name, value);
             }
             let labels = labels.build();
