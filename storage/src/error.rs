@@ -76,7 +76,7 @@ pub enum Error {
         limit: u64,
     },
     /// The caller's rows or names do not fit; trying again does not help.
-    #[error("cannot append to \"{target}\": {problem}")]
+    #[error("cannot use \"{target}\": {problem}")]
     Refused {
         /// The table, key space or log stream.
         target: String,

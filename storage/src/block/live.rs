@@ -28,7 +28,14 @@ pub(crate) struct Block {
 
 impl Block {
     pub(crate) fn new(entry: BlockEntry, path: PathBuf) -> Self {
-        Self { entry, path, is_obsolete: AtomicBool::new(false), footer: OnceLock::new(), summary: OnceLock::new(), log_summary: OnceLock::new() }
+        Self {
+            entry,
+            path,
+            is_obsolete: AtomicBool::new(false),
+            footer: OnceLock::new(),
+            summary: OnceLock::new(),
+            log_summary: OnceLock::new(),
+        }
     }
 
     /// Whether a time span (inclusive) touches the block's.

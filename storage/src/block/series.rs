@@ -5,9 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array,
-};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
 use cepmon_model::{LabelSet, LabelSetBuilder, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
 use hashbrown::HashMap;

@@ -111,7 +111,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path(), "default");
         assert_eq!(Manifest::load(&layout).unwrap(), Manifest::default());
-        let entry = BlockEntry { name: "00000001".into(), kind: BlockKind::Table("scrapes".into()), rows: 3, min_ts: -1, max_ts: 5, bytes: 9 };
+        let entry =
+            BlockEntry { name: "00000001".into(), kind: BlockKind::Table("scrapes".into()), rows: 3, min_ts: -1, max_ts: 5, bytes: 9 };
         let manifest = Manifest { wal_from: 7, next_block: 2, blocks: vec![entry], ..Manifest::default() };
         manifest.store(&layout, &Faults::none()).unwrap();
         assert_eq!(Manifest::load(&layout).unwrap(), manifest);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use cepmon_model::{LabelSet, MetricMetadata, SeriesId, is_stale};
 
+use super::Head;
 use super::arena::{ChunkAddress, Pages};
 use super::chunk::{self, OpenChunk};
 use super::late::LateSamples;
 use super::view::merge_late;
-use super::Head;
 
 /// A series that gave no sample for an hour leaves the head at the next flush.
 const IDLE_MS: i64 = 3_600_000;
@@ -142,7 +142,10 @@ pub(super) fn read_chain<'a>(
 }
 
 /// The time of a chain's oldest sample.
-pub(super) fn first_in_chain<'a>(get: impl Fn(ChunkAddress) -> Option<super::arena::ClosedChunk<'a>>, youngest: ChunkAddress) -> Option<i64> {
+pub(super) fn first_in_chain<'a>(
+    get: impl Fn(ChunkAddress) -> Option<super::arena::ClosedChunk<'a>>,
+    youngest: ChunkAddress,
+) -> Option<i64> {
     let (mut first, mut next) = (None, youngest);
     while let Some(closed) = get(next) {
         (first, next) = (Some(closed.first_timestamp), closed.previous);

@@ -6,9 +6,9 @@
 use cepmon_model::{LabelSet, MetricKind, MetricMetadata};
 use hashbrown::HashMap;
 
+use super::Head;
 use super::append::{Accepted, Limits};
 use super::metadata::MetadataId;
-use super::Head;
 use crate::index::PairId;
 use crate::storage::AppendOutcome;
 use crate::wal::cursor::{Cursor, Malformed, put_bytes, put_number, put_signed};
@@ -124,8 +124,7 @@ impl Definitions {
 
     fn put(self, out: &mut Vec<u8>) {
         put_record(out, RecordKind::Series, |out| {
-            for (count, bytes) in
-                [(self.pair_count, &self.pairs), (self.metadata_count, &self.metadata), (self.series_count, &self.series)]
+            for (count, bytes) in [(self.pair_count, &self.pairs), (self.metadata_count, &self.metadata), (self.series_count, &self.series)]
             {
                 put_number(out, count);
                 out.extend_from_slice(bytes);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use cepmon_model::{LabelSet, Matcher, MetricMetadata, SeriesId};
 
+use super::Head;
 use super::arena::{ChunkAddress, Pages};
 use super::chunk;
 use super::frozen::{FrozenSamples, first_in_chain, read_chain};
-use super::Head;
 
 /// A series as it was when the view was taken.
 #[derive(Debug)]
@@ -76,7 +76,13 @@ impl Head {
             let frozen = frozen.and_then(|frozen| frozen.first_timestamp(slot));
             let Some(min_time) = [open, closed, late, frozen].into_iter().flatten().min() else { continue };
             let metadata = Arc::clone(self.metadata.get(place.metadata));
-            infos.push(HeadSeriesInfo { id: place.id, labels: self.index.labels(slot), metadata, min_time, max_time: place.last_timestamp });
+            infos.push(HeadSeriesInfo {
+                id: place.id,
+                labels: self.index.labels(slot),
+                metadata,
+                min_time,
+                max_time: place.last_timestamp,
+            });
         }
         infos.sort_by(|left, right| left.labels.cmp(&right.labels));
         infos

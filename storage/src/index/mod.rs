@@ -127,7 +127,8 @@ impl LabelIndex {
     }
 
     /// How many pairs were ever numbered: all pair numbers are below.
-    pub(crate) fn pair_count(&self) -> usize {
+    #[cfg(test)]
+    fn pair_count(&self) -> usize {
         self.postings.len()
     }
 
@@ -163,7 +164,8 @@ impl LabelIndex {
         let mut last: &[PairId] = &[];
         for &number in self.postings[pair as usize].as_slice() {
             let list = self.pair_list(number);
-            let has_same_names = list.len() == last.len() && list.iter().zip(last).all(|(&a, &b)| self.pairs.text(a).0 == self.pairs.text(b).0);
+            let has_same_names =
+                list.len() == last.len() && list.iter().zip(last).all(|(&a, &b)| self.pairs.text(a).0 == self.pairs.text(b).0);
             if !has_same_names {
                 names.extend(list.iter().map(|&pair| self.pairs.text(pair).0).filter(|&name| name != METRIC_NAME));
             }

@@ -39,10 +39,7 @@ struct LogBatches {
 }
 
 /// Begins a scan. It sees every append that has returned and keeps the blocks of this moment.
-pub(super) fn scan_logs(
-    shared: &Shared,
-    scan: &LogScan,
-) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
+pub(super) fn scan_logs(shared: &Shared, scan: &LogScan) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
     let columns = requested_columns(scan)?;
     let range = (scan.start_ns, scan.end_ns);
     let (blocks, memory) = {

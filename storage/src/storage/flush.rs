@@ -81,7 +81,8 @@ impl Shared {
         }
         let wal_from = state.wal.roll()?;
         // What is changed rather than appended goes from the old log to the new one.
-        let unchanged: Vec<_> = state.key_values.iter().map(|(space, key, value)| (space.to_owned(), key.to_owned(), value.to_owned())).collect();
+        let unchanged: Vec<_> =
+            state.key_values.iter().map(|(space, key, value)| (space.to_owned(), key.to_owned(), value.to_owned())).collect();
         state.log_records(|records| unchanged.iter().for_each(|(space, key, value)| put_key_value(records, space, key, Some(value))))?;
         let bytes = state.live_bytes();
         for buffer in &mut state.tables {

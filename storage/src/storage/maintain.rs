@@ -1,9 +1,16 @@
 //! Housekeeping that the server calls for: forcing the log to the disk, flushing when due, retention.
 
-use cepmon_model::TimestampMs;
+use std::sync::{Arc, PoisonError};
 
-use super::{MaintainReport, Storage};
-use crate::Error;
+use cepmon_model::TimestampMs;
+use hashbrown::HashSet;
+
+use super::{MaintainReport, Shared, Storage};
+use crate::block::Block;
+use crate::dir::manifest::BlockKind;
+use crate::{Error, Retention};
+
+const NS_PER_MS: i64 = 1_000_000;
 
 /// Bytes of log above which a flush is due even if memory is nearly empty: key-value changes alone can get there.
 const LONG_LOG_BYTES: u64 = 1 << 30;
@@ -33,6 +40,56 @@ impl Storage {
         if self.should_flush(now) {
             report.flush = Some(self.flush()?);
         }
+        report.removed_blocks = self.shared.apply_retention(now)?;
         Ok(report)
     }
+}
+
+impl Shared {
+    /// Removes whole blocks that are too old or too much; gives their number. The manifest forgets them first, their files go with their
+    /// last reader.
+    fn apply_retention(&self, now: TimestampMs) -> Result<u64, Error> {
+        let _one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut manifest, blocks) = {
+            let state = self.read();
+            (state.manifest.clone(), state.blocks.clone())
+        };
+        let (metrics, logs) = (self.options.metrics_retention, self.options.logs_retention);
+        let tables = Retention { max_bytes: None, ..metrics };
+        let mut gone = HashSet::new();
+        gone.extend(surplus(&blocks, metrics, now, |kind| *kind == BlockKind::Metrics));
+        gone.extend(surplus(&blocks, logs, now.saturating_mul(NS_PER_MS), |kind| *kind == BlockKind::Logs));
+        gone.extend(surplus(&blocks, tables, now, |kind| matches!(kind, BlockKind::Table(_))));
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        manifest.blocks.retain(|entry| !gone.contains(&entry.name));
+        manifest.store(&self.layout, &self.options.faults)?;
+        let mut state = self.write();
+        state.manifest = manifest;
+        for block in state.blocks.extract_if(.., |block| gone.contains(&block.entry.name)) {
+            block.retire();
+        }
+        Ok(gone.len() as u64)
+    }
+}
+
+/// Names of the blocks of some kind that retention lets go. `now` is in the unit of the blocks' times.
+fn surplus(blocks: &[Arc<Block>], retention: Retention, now: i64, is_kind: impl Fn(&BlockKind) -> bool) -> Vec<String> {
+    let mut kept: Vec<&Arc<Block>> = blocks.iter().filter(|block| is_kind(&block.entry.kind)).collect();
+    // Youngest first, so that the oldest are beyond the size.
+    kept.sort_by_key(|block| std::cmp::Reverse(block.entry.max_ts));
+    let is_in_nanoseconds = kept.first().is_some_and(|block| block.entry.kind == BlockKind::Logs);
+    let unit = if is_in_nanoseconds { NS_PER_MS } else { 1 };
+    let oldest = retention.max_age_ms.map_or(i64::MIN, |age| now.saturating_sub(age.saturating_mul(unit)));
+    let mut bytes = 0u64;
+    let mut gone = Vec::new();
+    for block in kept {
+        bytes = bytes.saturating_add(block.entry.bytes);
+        let is_too_much = retention.max_bytes.is_some_and(|limit| bytes > limit);
+        if block.entry.max_ts < oldest || is_too_much {
+            gone.push(block.entry.name.clone());
+        }
+    }
+    gone
 }

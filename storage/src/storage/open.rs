@@ -8,10 +8,10 @@ use hashbrown::HashSet;
 
 use super::{OpenReport, Shared, State, Storage, Totals};
 use crate::block::{Block, IndexCache};
+use crate::dir::atomic;
 use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
 use crate::dir::manifest::Manifest;
-use crate::dir::atomic;
 use crate::head::logs::LogHead;
 use crate::head::{Head, Journal, SeriesReplay};
 use crate::table::buffer::TableBuffer;

@@ -5,10 +5,16 @@ use std::path::Path;
 use cepmon_model::{LabelSet, Matcher, MetricMetadata};
 
 use super::*;
+use crate::dir::manifest::BlockKind;
 use crate::{Faults, SampleScan, SeriesSamples};
 
 mod model;
 mod life;
+mod logs;
+mod rows;
+mod damage;
+mod crash;
+mod files;
 
 /// Options for a folder of a test.
 fn options(dir: &Path) -> StorageOptions {

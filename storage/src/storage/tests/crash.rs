@@ -1,0 +1,134 @@
+//! Processes that die: this test binary runs itself, the child dies at a fault point or is killed, and the parent looks at what is left.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use super::*;
+use crate::{Cell, LogEntry, LogScan, SCRAPES};
+
+const DIR_VARIABLE: &str = "CEPMON_TEST_CRASH_DIR";
+const FLUSH_EVERY: i64 = 7;
+const SERIES: usize = 5;
+
+/// Appends batch after batch of samples, a log line, a row and a key, says each batch's number when it is acknowledged, flushes now and
+/// then. It ends only by dying; without the variable it is no test and does nothing.
+#[test]
+fn child_that_appends_until_it_dies() {
+    let Ok(dir) = std::env::var(DIR_VARIABLE) else { return };
+    let storage = Storage::open(StorageOptions::new(dir)).unwrap().0;
+    let mut out = std::io::stdout();
+    let first = next_batch(&storage);
+    for batch in first.. {
+        append(&storage, &samples_of(batch));
+        storage.append_logs(&[log_of(batch)]).unwrap();
+        storage.append_rows(&SCRAPES, &[row_of(batch)]).unwrap();
+        storage.kv_put("test", "batch", Some(batch.to_string().as_bytes())).unwrap();
+        writeln!(out, "acknowledged {batch}").unwrap();
+        out.flush().unwrap();
+        if batch % FLUSH_EVERY == FLUSH_EVERY - 1 {
+            storage.flush().unwrap();
+        }
+    }
+}
+
+#[test]
+fn dying_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
+    for point in crate::FAULT_POINTS {
+        let dir = tempfile::tempdir().unwrap();
+        let acknowledged = last_acknowledged(run_child(dir.path(), Some(point)), i64::MAX);
+        assert_eq!(acknowledged, Some(FLUSH_EVERY - 1), "{point}");
+        check(dir.path(), acknowledged);
+        // Once more, over what the first death left.
+        let acknowledged = last_acknowledged(run_child(dir.path(), Some(point)), i64::MAX);
+        check(dir.path(), acknowledged);
+    }
+}
+
+#[test]
+fn kill_9_at_twenty_moments_loses_and_doubles_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let acknowledged = last_acknowledged(run_child(dir.path(), None), 3 + 5 * round % 17);
+        check(dir.path(), acknowledged);
+    }
+}
+
+fn run_child(dir: &Path, fault: Option<&str>) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "storage::tests::crash::child_that_appends_until_it_dies", "--nocapture", "--test-threads=1"]);
+    command.env(DIR_VARIABLE, dir).stdout(Stdio::piped()).stderr(Stdio::null());
+    match fault {
+        Some(point) => command.env("CEPMON_FAULT", point),
+        None => command.env_remove("CEPMON_FAULT"),
+    };
+    command.spawn().unwrap()
+}
+
+/// Kills the child after so many acknowledged batches, if it does not die before; gives the last number that it said.
+fn last_acknowledged(mut child: Child, kill_after: i64) -> Option<i64> {
+    let mut last = None;
+    let mut seen = 0;
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        // The test harness writes on the same line before the first one.
+        let Some(number) = line.unwrap().rsplit_once("acknowledged ").and_then(|(_, number)| number.parse().ok()) else { continue };
+        last = Some(number);
+        seen += 1;
+        if seen == kill_after {
+            child.kill().unwrap();
+        }
+    }
+    child.wait().unwrap();
+    last
+}
+
+/// Looks that all acknowledged batches are there once, and at most a part of one more.
+fn check(dir: &Path, acknowledged: Option<i64>) {
+    let (storage, report) = Storage::open(options(dir)).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    let next = next_batch(&storage);
+    let acknowledged = acknowledged.map_or(0, |last| last + 1);
+    assert!(next >= acknowledged, "{acknowledged} batches were acknowledged, {next} are there");
+    let series = scan(&storage, vec![], i64::MIN, i64::MAX);
+    let stored: usize = series.iter().map(|series| series.timestamps.len()).sum();
+    assert_eq!(stored, SERIES * next as usize);
+    for one in &series {
+        let want: Vec<i64> = (0..next).map(|batch| 1000 * batch).collect();
+        assert_eq!(one.timestamps, want);
+    }
+    let state = storage.shared.read();
+    let in_blocks: u64 = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics).map(|block| block.entry.rows).sum();
+    assert_eq!(in_blocks + state.head.sample_count(), stored as u64, "a sample is both in a block and in memory");
+    drop(state);
+    let all = LogScan { matchers: vec![], start_ns: i64::MIN, end_ns: i64::MAX, columns: None };
+    let lines: i64 = storage.snapshot().scan_logs(&all).unwrap().map(|batch| batch.unwrap().num_rows() as i64).sum();
+    let rows: i64 = storage.snapshot().scan_table(&SCRAPES, i64::MIN, i64::MAX).unwrap().iter().map(|batch| batch.num_rows() as i64).sum();
+    assert!((acknowledged..=next).contains(&lines) && (acknowledged..=next).contains(&rows), "{acknowledged} {lines} {rows} {next}");
+    if acknowledged > 0 {
+        let value: i64 = std::str::from_utf8(&storage.kv_list("test")[0].1).unwrap().parse().unwrap();
+        assert!((acknowledged - 1..next).contains(&value), "{acknowledged} {value} {next}");
+    }
+    // The next child begins where samples end; what its predecessor did not come to is made up for.
+    let missing = |count: i64| count..next;
+    missing(lines).for_each(|batch| storage.append_logs(&[log_of(batch)]).unwrap());
+    missing(rows).for_each(|batch| storage.append_rows(&SCRAPES, &[row_of(batch)]).unwrap());
+}
+
+fn next_batch(storage: &Storage) -> i64 {
+    let series = scan(storage, vec![Matcher::equal("n", "0")], i64::MIN, i64::MAX);
+    series.first().and_then(|series| series.timestamps.last()).map_or(0, |last| last / 1000 + 1)
+}
+
+fn samples_of(batch: i64) -> Vec<(usize, i64, f64)> {
+    (0..SERIES).map(|series| (series, 1000 * batch, batch as f64 / 4.0)).collect()
+}
+
+fn log_of(batch: i64) -> LogEntry {
+    let stream = Arc::new(LabelSet::from_pairs([("job", "test")]));
+    LogEntry { timestamp_ns: batch, stream, level: String::new(), line: format!("line {batch}"), fields: vec![] }
+}
+
+fn row_of(batch: i64) -> Vec<Cell> {
+    let mut row = vec![Cell::Null; SCRAPES.columns.len()];
+    row[0] = Cell::Time(batch);
+    row
+}
