@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
@@ -35,7 +35,7 @@ pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String)
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&address))
         .await
         .with_context(|| format!("cannot connect to \"{url}\" within {} s; is cepmon serving there?", CONNECT_TIMEOUT.as_secs()))?
-        .with_context(|| format!("cannot connect to \"{url}\"; start it with: cepmon serve, or name another server with --url"))?;
+        .map_err(|error| anyhow!("cannot connect to \"{url}\": {error}; start it with: cepmon serve, or name a server with --url"))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.with_context(|| format!("cannot talk to \"{url}\""))?;
     let request = Request::post(format!("{base}{path}"))
         .header(header::HOST, authority.as_str())
@@ -48,8 +48,7 @@ pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String)
         let response = sender.send_request(request).await.with_context(|| format!("cannot get an answer from \"{url}\""))?;
         let (parts, body) = response.into_parts();
         let collected = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
-        let collected =
-            collected.map_err(|error| anyhow::anyhow!(error)).with_context(|| format!("cannot read the answer of \"{url}\""))?;
+        let collected = collected.map_err(|error| anyhow!(error)).with_context(|| format!("cannot read the answer of \"{url}\""))?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: collected.to_bytes() })
     };
     // The connection has to be driven for the exchange to go on. When it ends first, the exchange says why; the answer may still be

@@ -126,7 +126,10 @@ async fn ask_directory(data_dir: &Path, statement: &str, form: ResultForm) -> an
     if !metadata.is_dir() {
         return Err(anyhow!("cannot open data directory \"{}\": it is a file", data_dir.display()));
     }
-    let (storage, report) = Storage::open(StorageOptions::new(data_dir))?;
+    let (storage, report) = Storage::open(StorageOptions::new(data_dir)).map_err(|error| match error {
+        cepmon_storage::Error::Locked { .. } => anyhow!("{error}, or ask the server that runs there with --url"),
+        error => error.into(),
+    })?;
     for problem in &report.problems {
         writeln!(io::stderr(), "cepmon: warning: {problem}").ok();
     }
