@@ -1,0 +1,73 @@
+//! Prometheus's own scripts, which are not part of this repository: `CEPMON_CONFORMANCE` names the folder that has them in `promql/`.
+
+use std::path::PathBuf;
+
+use super::{run_file, scripts_of};
+use crate::parse;
+
+/// Scripts that pass without an exception (native histograms aside). May only grow.
+const PASSING: &[&str] = &[];
+
+/// How many parse cases pass. May only grow.
+const PASSING_PARSE_CASES: usize = 0;
+
+fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("CEPMON_CONFORMANCE").map(|folder| PathBuf::from(folder).join("promql"));
+    if folder.is_none() {
+        eprintln!("skipped: CEPMON_CONFORMANCE names no folder");
+    }
+    folder
+}
+
+#[test]
+fn scripts_of_prometheus_pass() {
+    let Some(folder) = folder() else { return };
+    let mut broken = Vec::new();
+    for kind in ["core", "stretch"] {
+        for path in scripts_of(&folder.join(kind)) {
+            let name = format!("{kind}/{}", path.file_stem().unwrap().to_string_lossy());
+            let Ok(report) = std::panic::catch_unwind(|| run_file(&path)) else {
+                eprintln!("{name}: cannot be read");
+                continue;
+            };
+            eprintln!("{name}: {} passed, {} failed, {} skipped", report.passed, report.failures.len(), report.skipped);
+            for failure in &report.failures {
+                eprintln!("  {failure}");
+            }
+            if PASSING.contains(&name.as_str()) && !report.failures.is_empty() {
+                broken.push(name);
+            }
+        }
+    }
+    assert!(broken.is_empty(), "scripts that used to pass: {broken:?}");
+}
+
+#[test]
+fn parse_cases_of_prometheus_pass() {
+    let Some(folder) = folder() else { return };
+    let text = std::fs::read_to_string(folder.join("parse.jsonl")).unwrap();
+    let (mut passed, mut total) = (0, 0);
+    for line in text.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        total += 1;
+        // An input given as bytes is no UTF-8, which the type of `parse` excludes.
+        let Some(input) = case["input"].as_str() else {
+            passed += 1;
+            continue;
+        };
+        let is_valid = case["valid"].as_bool().unwrap();
+        let problem = match (parse(input), case["printed"].as_str()) {
+            (Err(error), _) if is_valid => Some(error.to_string()),
+            (Ok(expr), _) if !is_valid => Some(format!("is read as {expr}")),
+            (Ok(expr), Some(printed)) if expr.to_string() != printed => Some(format!("prints as {expr}, expected {printed}")),
+            (Ok(expr), _) if parse(&expr.to_string()).is_err() => Some(format!("cannot be read again: {expr}")),
+            _ => None,
+        };
+        match problem {
+            None => passed += 1,
+            Some(problem) => eprintln!("{input}\n    {problem}"),
+        }
+    }
+    eprintln!("parse cases: {passed} of {total}");
+    assert!(passed >= PASSING_PARSE_CASES, "{passed} parse cases pass, it were {PASSING_PARSE_CASES}");
+}

@@ -1,0 +1,199 @@
+//! Runs a script's commands against the engine and compares.
+
+use std::collections::BTreeMap;
+
+use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs};
+
+use super::script::{Case, Command, Expected, When};
+use super::series::Loaded;
+use crate::ast::{Expr, ExprKind, Selector};
+use crate::{Engine, MatrixSeries, MemorySource, Value, parse};
+
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) passed: usize,
+    pub(super) skipped: usize,
+    pub(super) failures: Vec<String>,
+}
+
+pub(super) fn run_script(commands: &[Command]) -> Report {
+    let mut report = Report::default();
+    let mut source = MemorySource::default();
+    let mut histograms = Vec::new();
+    for command in commands {
+        match command {
+            Command::Clear => {
+                source.clear();
+                histograms.clear();
+            }
+            Command::Load(lines) => load(&mut source, &mut histograms, lines),
+            Command::Eval(case) => {
+                if case.has_histogram || names_histogram(&case.query, &histograms) {
+                    report.skipped += 1;
+                    continue;
+                }
+                match run_case(&source, case) {
+                    Ok(()) => report.passed += 1,
+                    Err(problem) => report.failures.push(format!("line {}: {}\n    {problem}", case.line, case.query)),
+                }
+            }
+        }
+    }
+    report
+}
+
+/// If one load names a series twice, only the last line counts.
+fn load(source: &mut MemorySource, histograms: &mut Vec<LabelSet>, lines: &[Loaded]) {
+    let by_series: BTreeMap<&LabelSet, &Loaded> = lines.iter().map(|line| (&line.labels, line)).collect();
+    for line in by_series.values() {
+        histograms.extend(line.histogram());
+        for (index, value) in line.values.iter().enumerate() {
+            if let Some(value) = value.float() {
+                source.push(&line.labels, index as i64 * line.step, value);
+            }
+        }
+    }
+}
+
+fn names_histogram(query: &str, histograms: &[LabelSet]) -> bool {
+    let Ok(expr) = parse(query) else { return false };
+    let mut selectors = Vec::new();
+    collect_selectors(&expr, &mut selectors);
+    selectors.iter().any(|selector| {
+        histograms.iter().any(|labels| {
+            selector.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
+        })
+    })
+}
+
+fn collect_selectors<'e>(expr: &'e Expr, selectors: &mut Vec<&'e Selector>) {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Selector(selector) => selectors.push(selector),
+        ExprKind::Range(range) => selectors.push(&range.selector),
+        ExprKind::Subquery(subquery) => collect_selectors(&subquery.expr, selectors),
+        ExprKind::Paren(inner) | ExprKind::Negate(inner) | ExprKind::Plus(inner) => collect_selectors(inner, selectors),
+        ExprKind::Binary(binary) => {
+            collect_selectors(&binary.left, selectors);
+            collect_selectors(&binary.right, selectors);
+        }
+        ExprKind::Aggregate(aggregate) => {
+            aggregate.parameter.iter().for_each(|parameter| collect_selectors(parameter, selectors));
+            collect_selectors(&aggregate.expr, selectors);
+        }
+        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect_selectors(arg, selectors)),
+    }
+}
+
+fn run_case(source: &MemorySource, case: &Case) -> Result<(), String> {
+    let found = evaluate(source, &case.query, case.at);
+    if case.must_fail {
+        return match (found, &case.fail_message) {
+            (Ok(value), _) => Err(format!("must fail, gives {value:?}")),
+            (Err(error), Some(message)) if !error.contains(message) => Err(format!("must fail with {message:?}, not {error:?}")),
+            _ => Ok(()),
+        };
+    }
+    let value = found?;
+    compare(&value, case)?;
+    // Whatever holds at one time holds in a range query too, but for the order of series.
+    if let (When::Instant(at), Value::Vector(_)) = (case.at, &value) {
+        if !case.is_ordered {
+            let range = evaluate(source, &case.query, When::Range { start: at, end: at, step: 1000 })?;
+            compare(&range, case).map_err(|problem| format!("as a range query: {problem}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn evaluate(source: &MemorySource, query: &str, at: When) -> Result<Value, String> {
+    let expr = parse(query).map_err(|error| error.to_string())?;
+    let engine = Engine::default();
+    let value = match at {
+        When::Instant(at) => engine.instant(source, &expr, at),
+        When::Range { start, end, step } => engine.range(source, &expr, start, end, step),
+    };
+    value.map_err(|error| error.to_string())
+}
+
+fn compare(value: &Value, case: &Case) -> Result<(), String> {
+    match (&case.expected, value) {
+        (Expected::Scalar(expected), Value::Scalar { value, .. }) if is_close(*expected, *value) => Ok(()),
+        (Expected::Text(expected), Value::String { value, .. }) if expected == value => Ok(()),
+        (Expected::Series(expected), Value::Vector(vector)) => {
+            let found: Vec<(LabelSet, Vec<(TimestampMs, f64)>)> =
+                vector.iter().map(|sample| ((*sample.labels).clone(), vec![(sample.at, sample.value)])).collect();
+            if case.is_ordered {
+                let order = |labels: Vec<&LabelSet>| labels.iter().map(ToString::to_string).collect::<Vec<_>>();
+                let expected: Vec<String> = order(expected.iter().map(|(labels, _)| labels).collect());
+                let found: Vec<String> = order(found.iter().map(|(labels, _)| labels).collect());
+                if expected != found {
+                    return Err(format!("expected the order {expected:?}, found {found:?}"));
+                }
+            }
+            compare_series(expected, &found, case)
+        }
+        (Expected::Series(expected), Value::Matrix(matrix)) => compare_series(expected, &series_of(matrix), case),
+        (Expected::Ranges { start, step, series }, Value::Matrix(matrix)) => {
+            let expected = series.iter().map(|(labels, values)| (labels.clone(), points(values, *start, *step))).collect();
+            compare_points(expected, &series_of(matrix))
+        }
+        (expected, found) => Err(format!("expected {expected:?}, found {found:?}")),
+    }
+}
+
+fn series_of(matrix: &[MatrixSeries]) -> Vec<(LabelSet, Vec<(TimestampMs, f64)>)> {
+    let samples = |series: &MatrixSeries| series.samples.iter().map(|sample| (sample.timestamp, sample.value)).collect();
+    matrix.iter().map(|series| ((*series.labels).clone(), samples(series))).collect()
+}
+
+fn compare_series(
+    expected: &[(LabelSet, Vec<Option<f64>>)],
+    found: &[(LabelSet, Vec<(TimestampMs, f64)>)],
+    case: &Case,
+) -> Result<(), String> {
+    let (start, step) = match case.at {
+        When::Instant(at) => (at, 1),
+        When::Range { start, step, .. } => (start, step),
+    };
+    let expected = expected.iter().map(|(labels, values)| (labels.clone(), points(values, start, step))).collect();
+    compare_points(expected, found)
+}
+
+fn points(values: &[Option<f64>], start: TimestampMs, step: i64) -> Vec<(TimestampMs, f64)> {
+    values.iter().enumerate().filter_map(|(index, value)| Some((start + index as i64 * step, (*value)?))).collect()
+}
+
+type Points = Vec<(TimestampMs, f64)>;
+
+fn compare_points(expected: BTreeMap<LabelSet, Points>, found: &[(LabelSet, Points)]) -> Result<(), String> {
+    let found: BTreeMap<LabelSet, Points> = found.iter().cloned().collect();
+    let expected: BTreeMap<LabelSet, Points> = expected.into_iter().filter(|(_, points)| !points.is_empty()).collect();
+    let is_same = expected.len() == found.len()
+        && expected.iter().all(|(labels, expected)| {
+            found.get(labels).is_some_and(|found| {
+                expected.len() == found.len()
+                    && expected.iter().zip(found).all(|(left, right)| left.0 == right.0 && is_close(left.1, right.1))
+            })
+        });
+    if is_same { Ok(()) } else { Err(format!("expected {expected:?}\n    found    {found:?}")) }
+}
+
+/// Upstream's comparison: relative difference below 1e-6.
+fn is_close(left: f64, right: f64) -> bool {
+    if left == right || (left.is_nan() && right.is_nan()) {
+        return true;
+    }
+    let difference = (left - right).abs();
+    if left == 0.0 || right == 0.0 || difference < f64::MIN_POSITIVE {
+        return difference < 1e-6 * f64::MIN_POSITIVE;
+    }
+    difference / (left.abs() + right.abs()) < 1e-6
+}
+
+#[test]
+fn series_differ_by_name_too() {
+    let named = LabelSet::from_pairs([(METRIC_NAME, "m")]);
+    let expected = BTreeMap::from([(named, vec![(0, 1.0)])]);
+    assert!(compare_points(expected, &[(LabelSet::default(), vec![(0, 1.0)])]).is_err());
+}
