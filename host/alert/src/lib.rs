@@ -22,6 +22,8 @@ pub mod notify;
 pub mod receiver;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod conformance;
 
 pub use alert::{Alert, AlertStatus, Fingerprint};
 pub use error::Error;

@@ -39,16 +39,16 @@ pub(crate) fn parse(name: &str, preamble: &str, text: &str, dialect: Dialect) ->
     };
     let (body, end) = parser.list(true).map_err(fail)?;
     match end {
-        End::File => Ok(Parsed { body, definitions: parser.definitions }),
-        End::End(at) => Err(fail((at, "an {{end}} without a beginning".to_owned()))),
-        End::Else(at) => Err(fail((at, "an {{else}} without {{if}}, {{with}} or {{range}}".to_owned()))),
+        Stop::File => Ok(Parsed { body, definitions: parser.definitions }),
+        Stop::End(at) => Err(fail((at, "an {{end}} without a beginning".to_owned()))),
+        Stop::Else(at) => Err(fail((at, "an {{else}} without {{if}}, {{with}} or {{range}}".to_owned()))),
     }
 }
 
 type Failure = (usize, String);
 
 /// What ended a list of nodes.
-enum End {
+enum Stop {
     File,
     End(usize),
     Else(usize),
@@ -69,14 +69,14 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn list(&mut self, is_top: bool) -> Result<(Vec<Node>, End), Failure> {
+    fn list(&mut self, is_top: bool) -> Result<(Vec<Node>, Stop), Failure> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             return Err((self.offset(), format!("more than {MAX_DEPTH} levels of nesting")));
         }
         let mut nodes = Vec::new();
         let end = loop {
-            let Some(spanned) = self.next() else { break End::File };
+            let Some(spanned) = self.next() else { break Stop::File };
             match spanned.token {
                 Token::Text(text) => nodes.push(Node::Text(text)),
                 _ => match self.action(spanned.start, is_top)? {
@@ -130,8 +130,8 @@ impl Parser<'_> {
                 self.definition(start, name.clone())?;
                 Ok(Item::Node(Node::Call { name, pipeline, position }))
             }
-            "end" => self.close().map(|()| Item::End(End::End(start))),
-            "else" => Ok(Item::End(End::Else(start))),
+            "end" => self.close().map(|()| Item::End(Stop::End(start))),
+            "else" => Ok(Item::End(Stop::Else(start))),
             _ if self.ranges == 0 => Err((start, format!("{{{{{keyword}}}}} stands outside of {{{{range}}}}"))),
             _ => {
                 self.close()?;
@@ -147,7 +147,7 @@ impl Parser<'_> {
         self.variables = variables;
         self.ranges = ranges;
         match end {
-            End::End(_) => {
+            Stop::End(_) => {
                 // An empty body does not replace a definition, as in Go.
                 let is_empty = body.iter().all(|node| matches!(node, Node::Text(text) if text.trim().is_empty()));
                 if !is_empty || !self.definitions.contains_key(&name) {
@@ -184,11 +184,11 @@ impl Parser<'_> {
     }
 
     /// What follows the first part of a control structure: nothing, `{{else}}`, `{{else if}}` or `{{else with}}`.
-    fn otherwise(&mut self, start: usize, end: End) -> Result<Vec<Node>, Failure> {
+    fn otherwise(&mut self, start: usize, end: Stop) -> Result<Vec<Node>, Failure> {
         match end {
-            End::End(_) => Ok(Vec::new()),
-            End::File => Err((start, "{{if}}, {{with}} or {{range}} has no {{end}}".to_owned())),
-            End::Else(_) => {
+            Stop::End(_) => Ok(Vec::new()),
+            Stop::File => Err((start, "{{if}}, {{with}} or {{range}} has no {{end}}".to_owned())),
+            Stop::Else(_) => {
                 let chained = match self.peek() {
                     Some(Token::Word(word)) if word == "if" => Some(false),
                     Some(Token::Word(word)) if word == "with" => Some(true),
@@ -200,7 +200,7 @@ impl Parser<'_> {
                 }
                 self.close()?;
                 match self.list(false)? {
-                    (nodes, End::End(_)) => Ok(nodes),
+                    (nodes, Stop::End(_)) => Ok(nodes),
                     _ => Err((start, "{{else}} has no {{end}}".to_owned())),
                 }
             }
@@ -350,5 +350,5 @@ impl Parser<'_> {
 enum Item {
     Node(Node),
     Nothing,
-    End(End),
+    End(Stop),
 }

@@ -86,7 +86,6 @@ fn check_group(
         problems.push(Problem::new(format!("{path}.limit"), "a limit is 0 (none) or more"));
     }
     let mut rules = Vec::new();
-    let mut seen = HashSet::new();
     for (index, rule) in group.rules.iter().enumerate() {
         let path = format!("{path}.rules[{index}]");
         let mut rule = rule.clone();
@@ -94,13 +93,6 @@ fn check_group(
         labels.extend(rule.labels.take().unwrap_or_default());
         rule.labels = Some(labels);
         if let Some(rule) = check_rule(&rule, &path, evaluate, problems) {
-            let identity = match &rule {
-                RuleConfig::Recording(rule) => (rule.name.clone(), rule.expr.clone(), format!("{:?}", rule.labels)),
-                RuleConfig::Alerting(rule) => (rule.name.clone(), rule.expr.clone(), format!("{:?} {:?}", rule.labels, rule.hold_for)),
-            };
-            if !seen.insert(identity) {
-                problems.push(Problem::new(&path, "the same rule stands in this group twice"));
-            }
             rules.push(rule);
         }
     }
