@@ -4,14 +4,15 @@
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cepmon_alert::Evaluate;
+use cepmon_alert::{BoxError, Evaluate};
 use cepmon_model::Clock;
 use cepmon_plugin::{PluginHost, PluginState, PluginStatus};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,12 +23,12 @@ use crate::agent::LogAgent;
 use crate::alerting::{Alerting, PromqlEvaluate, StorageRecord};
 use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
-use crate::config::{self, ConfigErrors, StorageConfig};
+use crate::config::{self, Config, ConfigErrors, StorageConfig};
 use crate::host_name::host_name;
 use crate::live_table::{PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare};
-use crate::schedule::{ScrapePool, TargetStatus};
-use crate::web::{self, App, Control, HostPolicy, Running, ServerStats};
+use crate::schedule::ScrapePool;
+use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
@@ -65,6 +66,9 @@ enum ServeError {
     /// SQL cannot start.
     #[error(transparent)]
     Sql(#[from] cepmon_sql::Error),
+    /// What was told before cannot be read.
+    #[error("cannot start alerting: {0}")]
+    Alerting(#[source] BoxError),
     /// The operating system refused something basic.
     #[error("cannot run the server")]
     System(#[from] std::io::Error),
@@ -110,7 +114,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(web::serve(listener, router, wait_for(stopped.clone())));
 
-    let server = Arc::new(tokio::task::block_in_place(|| Server::open(args, &config.storage, config.plugins_dir.clone(), stats, address))?);
+    let server = Arc::new(tokio::task::block_in_place(|| Server::open(args, config, stats, address))?);
     let prepared = tokio::task::block_in_place(|| server.prepare())?;
     server.apply(prepared).await;
     app.start(Running {
@@ -122,7 +126,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     tracing::info!(%address, seconds = started.elapsed().as_secs_f64(), "ready");
 
     let maintenance = tokio::spawn(Arc::clone(&server).maintain(stopped.clone()));
-    let alerting = tokio::spawn(Arc::clone(&server.alerting).run(wait_for(stopped)));
+    let alerting = tokio::spawn(Arc::clone(&server.alerting).run(wait_for(stopped).shared()));
     Arc::clone(&server).obey_signals().await?;
 
     tracing::info!("stopping");
@@ -160,30 +164,29 @@ struct Server {
     alerting: Arc<Alerting>,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
-    /// The data directory and the ports are fixed at start; a changed value is reported, not applied.
-    storage_config: Mutex<StorageConfig>,
+    /// Some sections are fixed at start; a change of them is reported, not applied.
+    started_with: Config,
 }
 
 impl Server {
     fn open(
         args: &ServeArgs,
-        storage_config: &StorageConfig,
-        plugins_dir: Option<PathBuf>,
+        config: &Config,
         stats: Arc<ServerStats>,
         address: SocketAddr,
     ) -> Result<Self, ServeError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (storage, report) = Storage::open(storage_options(args, storage_config))?;
+        let (storage, report) = Storage::open(storage_options(args, &config.storage))?;
         log_replay(&report);
         let storage = Arc::new(storage);
         let host_name = host_name();
-        let plugins_dir = args.plugins_dir.clone().or(plugins_dir).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
+        let plugins_dir = args.plugins_dir.clone().or_else(|| config.plugins_dir.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
         let plugins = Arc::new(PluginHost::open(cepmon_plugin::Options {
             plugins_dir,
             bundled_dir: args.bundled_plugins_dir(),
             cache_dir: args.cache_dir(),
             host_name: host_name.clone(),
-            external_labels: Vec::new(),
+            external_labels: config.external_labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             limits: cepmon_plugin::Limits::default(),
         })?);
         plugins.plugins().iter().for_each(log_plugin);
@@ -202,7 +205,9 @@ impl Server {
         )?;
         let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage)));
         let record = Arc::new(StorageRecord::new(Arc::clone(&storage), Arc::clone(&stats)));
-        let alerting = Alerting::new(Arc::clone(&evaluate), record, Arc::clone(&clock), format!("http://{address}"));
+        let external_url = format!("http://{address}");
+        let alerting = Alerting::open(Arc::clone(&evaluate), record, Arc::clone(&clock), external_url, config.external_labels.clone())
+            .map_err(ServeError::Alerting)?;
         Ok(Self {
             config_path: args.config.clone(),
             agent: LogAgent::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats)),
@@ -215,7 +220,7 @@ impl Server {
             pool,
             alerting: Arc::new(alerting),
             reloading: tokio::sync::Mutex::default(),
-            storage_config: Mutex::new(storage_config.clone()),
+            started_with: config.clone(),
         })
     }
 
@@ -228,9 +233,14 @@ impl Server {
         let report = self.pool.apply(&config.jobs, &job_settings);
         self.agent.apply(&config.log_sources, &log_settings).await;
         tokio::task::block_in_place(|| self.alerting.apply(alerting));
-        let is_changed = *self.storage_config.lock().unwrap_or_else(PoisonError::into_inner) != config.storage;
-        if is_changed {
-            tracing::warn!("the section \"storage\" has changed; it takes effect at the next start");
+        let fixed = [
+            ("storage", self.started_with.storage != config.storage),
+            ("web", self.started_with.web != config.web),
+            ("plugins", self.started_with.plugins_dir != config.plugins_dir),
+            ("global.external_labels", self.started_with.external_labels != config.external_labels),
+        ];
+        for (section, _) in fixed.into_iter().filter(|(_, is_changed)| *is_changed) {
+            tracing::warn!(section, "this section has changed; it takes effect at the next start");
         }
         self.stats.configured(self.clock.now());
         tracing::info!(started = report.started, stopped = report.stopped, kept = report.kept, "configuration in force");
@@ -302,8 +312,8 @@ impl Server {
 }
 
 impl Control for Server {
-    fn targets(&self) -> Vec<TargetStatus> {
-        self.pool.targets()
+    fn targets(&self) -> Vec<TargetState> {
+        self.pool.targets().into_iter().map(TargetState::from).collect()
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {

@@ -4,6 +4,77 @@ mod evaluate;
 mod record;
 mod load;
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use cepmon_alert::config::{AlertmanagerConfig, AlertmanagerFile, ReceiverEntry, RouteEntry};
+use cepmon_alert::rule::{AlertSink, Context, Scheduler};
+use cepmon_alert::{BoxError, Evaluate, Notifier, NotifierOptions, Record};
+use cepmon_model::{Clock, LabelSet};
+
 pub use evaluate::PromqlEvaluate;
 pub use load::{AlertingConfig, load_alerting};
 pub use record::StorageRecord;
+
+/// Prometheus's defaults: how often a firing alert is reported again, the outage over which pending alerts keep their time, and
+/// the least time they stay pending after one.
+const RESEND_DELAY: Duration = Duration::from_secs(60);
+const OUTAGE_TOLERANCE: Duration = Duration::from_secs(3600);
+const GRACE_PERIOD: Duration = Duration::from_secs(600);
+/// Alerts held at once: a thousand times a bad day of a small platform.
+const MAX_ALERTS: usize = 100_000;
+
+/// The rules that are evaluated and the notifier that tells of them.
+#[derive(Debug)]
+pub struct Alerting {
+    scheduler: Arc<Scheduler>,
+    notifier: Arc<Notifier>,
+}
+
+impl Alerting {
+    /// Without rules and receivers; what an earlier process told is remembered.
+    pub fn open(
+        evaluate: Arc<dyn Evaluate>,
+        record: Arc<dyn Record>,
+        clock: Arc<dyn Clock>,
+        external_url: String,
+        external_labels: LabelSet,
+    ) -> Result<Self, BoxError> {
+        let options = NotifierOptions { external_url: external_url.clone(), max_alerts: MAX_ALERTS };
+        let notifier = Notifier::new(nobody(), options, Arc::clone(&clock), Arc::clone(&record))?;
+        let context = Context {
+            evaluate,
+            record,
+            clock,
+            external_labels,
+            external_url,
+            resend_delay: RESEND_DELAY,
+            outage_tolerance: OUTAGE_TOLERANCE,
+            grace_period: GRACE_PERIOD,
+        };
+        let scheduler = Scheduler::new(context, Arc::clone(&notifier) as Arc<dyn AlertSink>);
+        Ok(Self { scheduler, notifier })
+    }
+
+    /// Evaluates these rules and tells these receivers from now on. Waits for an evaluation that is running.
+    pub fn apply(&self, config: AlertingConfig) {
+        self.notifier.apply(config.alertmanager.unwrap_or_else(nobody));
+        self.scheduler.apply(config.groups);
+    }
+
+    /// Evaluates and tells until `shutdown` is ready.
+    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send + Clone) {
+        let scheduling = Arc::clone(&self.scheduler).run(shutdown.clone());
+        let notifying = Arc::clone(&self.notifier).run(shutdown);
+        futures::join!(scheduling, notifying);
+    }
+}
+
+/// Alerts are kept and shown, and nobody is told.
+fn nobody() -> AlertmanagerConfig {
+    let name = "nobody".to_owned();
+    let route = RouteEntry { receiver: Some(name.clone()), ..RouteEntry::default() };
+    let receiver = ReceiverEntry { name, ..ReceiverEntry::default() };
+    let file = AlertmanagerFile { route: Some(route), receivers: vec![receiver], ..AlertmanagerFile::default() };
+    file.check(&[]).expect("BUG: a route to a receiver without integrations is valid")
+}
