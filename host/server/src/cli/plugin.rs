@@ -148,8 +148,8 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
 
 fn print_grants(name: &str, grants: &Grants, output: &mut impl Write) -> std::io::Result<()> {
     writeln!(output, "{name} now")?;
-    for (_, text) in grant_words::permissions(grants) {
-        writeln!(output, "  may {text}")?;
+    for permission in grant_words::permissions(grants) {
+        writeln!(output, "  may {permission}")?;
     }
     if let Some(text) = grant_words::cannot(grants) {
         writeln!(output, "  {text}")?;
@@ -216,14 +216,14 @@ fn show(plugins: Vec<PluginStatus>, name: &str, output: &mut impl Write) -> Resu
         field("problem", problem)?;
     }
     field("imports", &plugin.imports.join(", "))?;
-    for (_, text) in grant_words::permissions(&plugin.granted) {
-        field("may", &text)?;
+    for permission in grant_words::permissions(&plugin.granted) {
+        field("may", &permission.to_string())?;
     }
     if let Some(text) = grant_words::cannot(&plugin.granted) {
-        field("", text.trim_start())?;
+        field("", text)?;
     }
-    for (capability, text) in grant_words::permissions(&plugin.missing) {
-        field("not granted", &format!("{text}; run: cepmon plugin grant {name} {capability}"))?;
+    for permission in grant_words::permissions(&plugin.missing) {
+        field("not granted", &format!("{permission}; run: cepmon plugin grant {name} {}", permission.capability))?;
     }
     for (capability, reason) in &plugin.reasons {
         field("asks for", &format!("{capability}: \"{reason}\""))?;

@@ -24,11 +24,11 @@ export function cardTable(columns, rows) {
   return element("table", {}, element("thead", {}, element("tr", {}, ...columns.map(heading))), element("tbody", {}, ...body));
 }
 
-/** Puts new content into a frame, unless somebody is marking text in it or has the keyboard there. */
+/** Puts new content into a frame, unless somebody is marking text in it, has the keyboard there or has unfolded something. */
 export function refill(frame, ...content) {
   const selection = document.getSelection();
   const isMarking = selection && !selection.isCollapsed && selection.containsNode(frame, true);
-  if (isMarking || frame.contains(document.activeElement)) return;
+  if (isMarking || frame.contains(document.activeElement) || frame.querySelector("details[open]")) return;
   const left = frame.scrollLeft;
   frame.replaceChildren(...content);
   frame.scrollLeft = left;

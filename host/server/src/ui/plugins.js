@@ -3,6 +3,9 @@
 import { byId, cardTable, element, refill } from "./dom.js";
 import { count, duration, plural } from "./words.js";
 
+/** Paths or hosts shown at once. */
+const MAX_OBJECTS = 5;
+
 /** Shows the plugins of a state; called again at every refresh. */
 export function showPlugins(state) {
   const refused = state.plugins.filter((plugin) => !plugin.is_ready).length;
@@ -45,11 +48,18 @@ function nameCell(plugin) {
 }
 
 function grantCell(plugin) {
-  const item = (kind, text, reason) => element("li", { class: kind }, text, reason ? element("small", {}, ` – “${reason}”`) : null);
-  const items = plugin.may.map(({ text, reason }) => item("may", `may ${text}`, reason));
-  items.push(...plugin.missing.map(({ text, reason }) => item("missing", `not granted: ${text}`, reason)));
-  if (plugin.cannot) items.push(item("cannot", plugin.cannot));
+  const items = plugin.may.map((permission) => permissionItem("may", "may ", permission));
+  items.push(...plugin.missing.map((permission) => permissionItem("missing", "not granted: ", permission)));
+  if (plugin.cannot) items.push(element("li", { class: "cannot" }, plugin.cannot));
   return [element("ul", { class: "grants" }, ...items)];
+}
+
+/** A long list of paths shows its beginning; the rest unfolds. */
+function permissionItem(kind, prefix, { verb, objects, reason }) {
+  const few = objects.slice(0, MAX_OBJECTS).join(", ");
+  const rest = objects.slice(MAX_OBJECTS);
+  const more = rest.length > 0 ? element("details", {}, element("summary", {}, `and ${count(rest.length)} more`), rest.join(", ")) : null;
+  return element("li", { class: kind }, `${prefix}${verb} ${few}`, more, reason ? element("small", {}, ` – “${reason}”`) : null);
 }
 
 function failureCell(plugin) {

@@ -1,26 +1,39 @@
 //! What a plugin may do, in plain words for the page and the command line. It decides nothing: the grants do.
 
+use std::fmt;
+
 use cepmon_plugin::Grants;
 
-/// The grants as things that the plugin may do, each with the capability it belongs to: `("files", "read /proc/stat")`.
-pub(crate) fn permissions(grants: &Grants) -> Vec<(&'static str, String)> {
-    let mut words = Vec::new();
-    if !grants.files.is_empty() {
-        words.push(("files", format!("read {}", grants.files.join(", "))));
+/// One thing that a plugin may do: `read` `/proc/stat`, `/proc/meminfo`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Permission<'a> {
+    /// The capability that it belongs to.
+    pub(crate) capability: &'static str,
+    /// What it may do …
+    pub(crate) verb: &'static str,
+    /// … to what; empty when the verb says it all.
+    pub(crate) objects: &'a [String],
+}
+
+impl fmt::Display for Permission<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb)?;
+        if self.objects.is_empty() { Ok(()) } else { write!(f, " {}", self.objects.join(", ")) }
     }
-    if !grants.statfs.is_empty() {
-        words.push(("statfs", format!("see the size of file systems at {}", grants.statfs.join(", "))));
-    }
-    if grants.http.target {
-        words.push(("http", "connect to the host and port of its own target".to_owned()));
-    }
-    if !grants.http.hosts.is_empty() {
-        words.push(("http", format!("connect to {}", grants.http.hosts.join(", "))));
-    }
-    if grants.http.insecure {
-        words.push(("http", "skip the check of TLS certificates".to_owned()));
-    }
-    words
+}
+
+/// The grants as things that the plugin may do, those of one capability together.
+pub(crate) fn permissions(grants: &Grants) -> Vec<Permission<'_>> {
+    let http = &grants.http;
+    let permissions = [
+        (!grants.files.is_empty(), "files", "read", grants.files.as_slice()),
+        (!grants.statfs.is_empty(), "statfs", "see the size of file systems at", &grants.statfs),
+        (http.target, "http", "connect to the host and port of its own target", &[]),
+        (!http.hosts.is_empty(), "http", "connect to", &http.hosts),
+        (http.insecure, "http", "skip the check of TLS certificates", &[]),
+    ];
+    let granted = permissions.into_iter().filter(|(is_granted, ..)| *is_granted);
+    granted.map(|(_, capability, verb, objects)| Permission { capability, verb, objects }).collect()
 }
 
 /// What it cannot reach at all, or `None` when it can reach a little of each.
@@ -42,10 +55,10 @@ mod tests {
         let mut grants = Grants::default();
         assert_eq!((permissions(&grants), cannot(&grants)), (Vec::new(), Some("cannot reach network or files")));
         grants.files = vec!["/proc/stat".to_owned(), "/proc/net/dev".to_owned()];
-        assert_eq!(permissions(&grants), [("files", "read /proc/stat, /proc/net/dev".to_owned())]);
+        assert_eq!(permissions(&grants)[0].to_string(), "read /proc/stat, /proc/net/dev");
         assert_eq!(cannot(&grants), Some("cannot reach the network"));
         grants.http.target = true;
-        assert_eq!(permissions(&grants)[1], ("http", "connect to the host and port of its own target".to_owned()));
+        assert_eq!(permissions(&grants)[1].to_string(), "connect to the host and port of its own target");
         assert_eq!(cannot(&grants), None);
     }
 }

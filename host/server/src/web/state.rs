@@ -60,8 +60,8 @@ struct PluginBody {
     digest: String,
     is_ready: bool,
     problem: Option<String>,
-    may: Vec<Permission>,
-    missing: Vec<Permission>,
+    may: Vec<PermissionBody>,
+    missing: Vec<PermissionBody>,
     cannot: Option<&'static str>,
     calls: u64,
     failures: BTreeMap<&'static str, u64>,
@@ -69,8 +69,10 @@ struct PluginBody {
 }
 
 #[derive(Debug, Serialize)]
-struct Permission {
-    text: String,
+struct PermissionBody {
+    verb: &'static str,
+    objects: Vec<String>,
+    /// The author's reason, on the last permission of its capability.
     reason: Option<String>,
 }
 
@@ -160,9 +162,14 @@ fn last_failure(plugin: &PluginStatus) -> Option<String> {
     Some(format!("waits after failures; the last one: {}: {}", failure.error.kind.as_str(), failure.error.message))
 }
 
-fn permissions(grants: &Grants, plugin: &PluginStatus) -> Vec<Permission> {
-    let reason = |capability: &str| plugin.reasons.iter().find(|(asked, _)| asked == capability).map(|(_, reason)| reason.clone());
-    grant_words::permissions(grants).into_iter().map(|(capability, text)| Permission { text, reason: reason(capability) }).collect()
+fn permissions(grants: &Grants, plugin: &PluginStatus) -> Vec<PermissionBody> {
+    let words = grant_words::permissions(grants);
+    let bodies = words.iter().enumerate().map(|(index, permission)| {
+        let is_last = words.get(index + 1).is_none_or(|next| next.capability != permission.capability);
+        let reason = plugin.reasons.iter().find(|(asked, _)| is_last && asked == permission.capability);
+        PermissionBody { verb: permission.verb, objects: permission.objects.to_vec(), reason: reason.map(|(_, reason)| reason.clone()) }
+    });
+    bodies.collect()
 }
 
 fn storage_body(stats: &StorageStats) -> StorageBody {
