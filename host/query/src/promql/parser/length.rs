@@ -6,14 +6,14 @@ use crate::promql::ast::{Length, LengthOp};
 use crate::promql::lexer::TokenKind;
 
 impl Parser<'_> {
-    /// A range or a step, which must be positive where that is known already.
+    /// A range or a step, which must be positive where it is written out.
     pub(super) fn length(&mut self, what: &str) -> Result<Length, ParseError> {
         let offset = self.peek().span.start;
         let length = simplify(self.nested(|parser| parser.length_operators(1))?);
-        let is_constant = length.resolve(None);
-        match is_constant {
-            Some(Err(problem)) => Err(self.error_at(offset, problem)),
-            Some(Ok(ms)) if ms <= 0 => Err(self.error_at(offset, format!("duration must be greater than 0 in a {what}"))),
+        match (length.resolve(None), &length) {
+            (Some(Err(problem)), _) => Err(self.error_at(offset, problem)),
+            // Expressions are looked at when they are evaluated, as in Prometheus.
+            (_, Length::Fixed(ms)) if *ms <= 0 => Err(self.error_at(offset, format!("duration must be greater than 0 in a {what}"))),
             _ => Ok(length),
         }
     }

@@ -41,13 +41,15 @@ pub enum AggregateOp {
     Bottomk,
     /// `limitk`: any k series (Prometheus 3)
     Limitk,
+    /// `limit_ratio`: a share of the series, always the same ones (Prometheus 3)
+    LimitRatio,
     /// `quantile`
     Quantile,
     /// `count_values`
     CountValues,
 }
 
-const NAMES: [(AggregateOp, &str); 13] = [
+const NAMES: [(AggregateOp, &str); 14] = [
     (AggregateOp::Sum, "sum"),
     (AggregateOp::Avg, "avg"),
     (AggregateOp::Min, "min"),
@@ -59,6 +61,7 @@ const NAMES: [(AggregateOp, &str); 13] = [
     (AggregateOp::Topk, "topk"),
     (AggregateOp::Bottomk, "bottomk"),
     (AggregateOp::Limitk, "limitk"),
+    (AggregateOp::LimitRatio, "limit_ratio"),
     (AggregateOp::Quantile, "quantile"),
     (AggregateOp::CountValues, "count_values"),
 ];
@@ -76,7 +79,7 @@ impl AggregateOp {
 
     /// Whether it takes a parameter before the vector.
     pub fn has_parameter(self) -> bool {
-        matches!(self, Self::Topk | Self::Bottomk | Self::Limitk | Self::Quantile | Self::CountValues)
+        matches!(self, Self::Topk | Self::Bottomk | Self::Limitk | Self::LimitRatio | Self::Quantile | Self::CountValues)
     }
 }
 
@@ -126,6 +129,7 @@ pub(crate) fn aggregate(
         (AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk, Some(parameter)) => {
             rank::select(op, &groups, parameter, vector, grid)
         }
+        (AggregateOp::LimitRatio, Some(parameter)) => rank::share(parameter, vector),
         (AggregateOp::Quantile, Some(parameter)) => rank::quantiles(&groups, parameter, &vector, grid, budget),
         _ => fold::fold(op, &groups, &vector, grid, budget),
     }

@@ -1,7 +1,9 @@
-//! Aggregations that put values in order: topk, bottomk, quantile; and limitk, which takes the first.
+//! Aggregations that keep some of the series or put values in order: topk, bottomk, quantile, limitk, limit_ratio.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
+
+use cepmon_model::SeriesId;
 
 use super::{AggregateOp, Groups};
 use crate::Error;
@@ -43,6 +45,24 @@ pub(super) fn select(
     if grid.count == 1 {
         let mut slots: Vec<Option<StepSeries>> = vector.into_iter().map(Some).collect();
         return Ok(ranked.into_iter().filter_map(|member| slots[member].take()).collect());
+    }
+    vector.retain(|series| !series.column.is_empty());
+    Ok(vector)
+}
+
+/// Keeps the series whose hash lies in the given share; a negative share is the complement of the positive one that completes it, so
+/// `limit_ratio(0.2, x)` and `limit_ratio(-0.8, x)` have nothing in common and everything together.
+pub(super) fn share(parameter: &[f64], mut vector: StepVector) -> Result<StepVector, Error> {
+    if parameter.iter().any(|ratio| ratio.is_nan()) {
+        return Err(Error::execution("Ratio value is NaN"));
+    }
+    for series in &mut vector {
+        let position = SeriesId::of("", &series.labels, 0).0 as f64 / u64::MAX as f64;
+        series.column.map(|index, value| {
+            let ratio = parameter[index].clamp(-1.0, 1.0);
+            let is_kept = if ratio >= 0.0 { position < ratio || ratio == 1.0 } else { position >= 1.0 + ratio };
+            is_kept.then_some(value)
+        });
     }
     vector.retain(|series| !series.column.is_empty());
     Ok(vector)
