@@ -9,7 +9,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Wall time.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
+pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that asks the system for the time")]

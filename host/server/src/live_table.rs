@@ -17,11 +17,11 @@ const TIME: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
 /// `targets`: every target and its last scrape.
 #[derive(Debug)]
-pub struct TargetsTable(Arc<ScrapePool>);
+pub(crate) struct TargetsTable(Arc<ScrapePool>);
 
 impl TargetsTable {
     /// Over the pool.
-    pub fn new(pool: Arc<ScrapePool>) -> Self {
+    pub(crate) fn new(pool: Arc<ScrapePool>) -> Self {
         Self(pool)
     }
 }
@@ -57,11 +57,11 @@ impl LiveTable for TargetsTable {
 
 /// `plugins`: every plugin, what it may do and what it costs.
 #[derive(Debug)]
-pub struct PluginsTable(Arc<PluginHost>);
+pub(crate) struct PluginsTable(Arc<PluginHost>);
 
 impl PluginsTable {
     /// Over the plugin host.
-    pub fn new(plugins: Arc<PluginHost>) -> Self {
+    pub(crate) fn new(plugins: Arc<PluginHost>) -> Self {
         Self(plugins)
     }
 }

@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigErrors, suggestion};
 
 /// A configuration that can be applied.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     /// The main file.
     pub config: Config,
     /// Settings per job, as its plugin takes them.
@@ -24,13 +24,14 @@ pub struct Prepared {
 }
 
 /// Reads and checks all files; every mistake of every file is reported.
-pub fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn Evaluate) -> Result<Prepared, ConfigErrors> {
+pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn Evaluate) -> Result<Prepared, ConfigErrors> {
     let document = crate::config::load(path)?;
     let mut problems = Vec::new();
     let config = &document.file;
     let mut job_settings = Vec::new();
     for (index, job) in config.jobs.iter().enumerate() {
-        let wanted = Wanted { path: format!("scrape_configs[{index}]"), plugin: &job.plugin, kinds: &[PluginKind::Exporter, PluginKind::Probe] };
+        let wanted =
+            Wanted { path: format!("scrape_configs[{index}]"), plugin: &job.plugin, kinds: &[PluginKind::Exporter, PluginKind::Probe] };
         let mut settings = job.settings.clone();
         if job.plugin == crate::config::CLASSIC_PLUGIN {
             settings["honor_timestamps"] = job.honor_timestamps.into();

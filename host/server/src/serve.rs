@@ -43,8 +43,10 @@ enum ServeError {
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     /// Listening beyond loopback needs a decision.
-    #[error("cannot listen on {0}: there is no authentication yet, so everybody who reaches that address could read everything; \
-             listen on 127.0.0.1, or set web.insecure: true")]
+    #[error(
+        "cannot listen on {0}: there is no authentication yet, so everybody who reaches that address could read everything; \
+             listen on 127.0.0.1, or set web.insecure: true"
+    )]
     Exposed(SocketAddr),
     /// The address is no address.
     #[error("cannot read the address \"{0}\"; wanted IP:PORT, as in 127.0.0.1:9090")]
@@ -169,18 +171,14 @@ struct Server {
 }
 
 impl Server {
-    fn open(
-        args: &ServeArgs,
-        config: &Config,
-        stats: Arc<ServerStats>,
-        address: SocketAddr,
-    ) -> Result<Self, ServeError> {
+    fn open(args: &ServeArgs, config: &Config, stats: Arc<ServerStats>, address: SocketAddr) -> Result<Self, ServeError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (storage, report) = Storage::open(storage_options(args, &config.storage))?;
         log_replay(&report);
         let storage = Arc::new(storage);
         let host_name = host_name();
-        let plugins_dir = args.plugins_dir.clone().or_else(|| config.plugins_dir.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
+        let plugins_dir =
+            args.plugins_dir.clone().or_else(|| config.plugins_dir.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
         let plugins = Arc::new(PluginHost::open(cepmon_plugin::Options {
             plugins_dir,
             bundled_dir: args.bundled_plugins_dir(),
@@ -190,13 +188,7 @@ impl Server {
             limits: cepmon_plugin::Limits::default(),
         })?);
         plugins.plugins().iter().for_each(log_plugin);
-        let pool = Arc::new(ScrapePool::new(
-            Arc::clone(&clock),
-            Arc::clone(&storage),
-            Arc::clone(&plugins),
-            Arc::clone(&stats),
-            host_name,
-        ));
+        let pool = Arc::new(ScrapePool::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats), host_name));
         let sql_options = SqlOptions { memory_bytes: SQL_MEMORY_BYTES, timeout: SQL_TIMEOUT, spill_dir: args.data_dir.join("spill") };
         let sql = SqlEngine::new(
             Arc::clone(&storage),

@@ -27,7 +27,7 @@ const POSITIONS: &str = "log_position";
 
 /// The log sources that are followed.
 #[derive(Debug)]
-pub struct LogAgent {
+pub(crate) struct LogAgent {
     clock: Arc<dyn Clock>,
     storage: Arc<Storage>,
     plugins: Arc<PluginHost>,
@@ -43,13 +43,13 @@ struct Running {
 
 impl LogAgent {
     /// An agent without sources.
-    pub fn new(clock: Arc<dyn Clock>, storage: Arc<Storage>, plugins: Arc<PluginHost>, stats: Arc<ServerStats>) -> Self {
+    pub(crate) fn new(clock: Arc<dyn Clock>, storage: Arc<Storage>, plugins: Arc<PluginHost>, stats: Arc<ServerStats>) -> Self {
         Self { clock, storage, plugins, stats, running: Mutex::default() }
     }
 
     /// Follows these sources from now on and no others; unchanged sources as a whole go on as they are. `settings` are theirs as
     /// their parsers take them, in the same order.
-    pub async fn apply(&self, sources: &[LogSource], settings: &[Arc<str>]) {
+    pub(crate) async fn apply(&self, sources: &[LogSource], settings: &[Arc<str>]) {
         let wanted: Vec<_> = sources.iter().cloned().zip(settings.iter().cloned()).collect();
         if self.lock().sources == wanted {
             return;
@@ -73,7 +73,7 @@ impl LogAgent {
     }
 
     /// Stops all sources; returns when what they read is stored.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let running = std::mem::take(&mut *self.lock());
         for (stop, _) in &running.tasks {
             stop.send_replace(true);

@@ -5,4 +5,4 @@ mod tail;
 mod parse;
 mod follow;
 
-pub use follow::LogAgent;
+pub(crate) use follow::LogAgent;

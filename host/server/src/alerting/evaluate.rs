@@ -9,14 +9,14 @@ use cepmon_storage::Storage;
 
 /// PromQL over what is stored at the moment of the question.
 #[derive(Debug)]
-pub struct PromqlEvaluate {
+pub(crate) struct PromqlEvaluate {
     storage: Arc<Storage>,
     engine: Engine,
 }
 
 impl PromqlEvaluate {
     /// Over a storage.
-    pub fn new(storage: Arc<Storage>) -> Self {
+    pub(crate) fn new(storage: Arc<Storage>) -> Self {
         Self { storage, engine: Engine::new(EngineOptions::default()) }
     }
 }
@@ -31,9 +31,10 @@ impl Evaluate for PromqlEvaluate {
         let expr = cepmon_query::parse(expr)?;
         match self.engine.instant(&self.storage.snapshot(), &expr, at)? {
             Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),
-            Value::Vector(samples) => {
-                Ok(samples.into_iter().map(|sample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value }).collect())
-            }
+            Value::Vector(samples) => Ok(samples
+                .into_iter()
+                .map(|sample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value })
+                .collect()),
             Value::String { .. } | Value::Matrix(_) => Err("a rule needs an instant vector or a scalar".into()),
         }
     }

@@ -12,7 +12,7 @@ use crate::glob::matching_files;
 
 /// Rules, routes and receivers that can run.
 #[derive(Debug)]
-pub struct AlertingConfig {
+pub(crate) struct AlertingConfig {
     /// Rule groups of all files.
     pub groups: Vec<GroupConfig>,
     /// Routes and receivers; none = alerts are kept and shown, and nobody is told.
@@ -22,7 +22,7 @@ pub struct AlertingConfig {
 }
 
 /// Reads all files that a configuration names; every mistake of every file is reported.
-pub fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<AlertingConfig, ConfigErrors> {
+pub(crate) fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<AlertingConfig, ConfigErrors> {
     let mut errors = Vec::new();
     let mut groups = Vec::new();
     for path in config.rule_files.iter().flat_map(|glob| matching_files(&glob.to_string_lossy())) {

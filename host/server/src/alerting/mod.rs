@@ -12,9 +12,9 @@ use cepmon_alert::rule::{AlertSink, Context, Scheduler};
 use cepmon_alert::{BoxError, Evaluate, Notifier, NotifierOptions, Record};
 use cepmon_model::{Clock, LabelSet};
 
-pub use evaluate::PromqlEvaluate;
-pub use load::{AlertingConfig, load_alerting};
-pub use record::StorageRecord;
+pub(crate) use evaluate::PromqlEvaluate;
+pub(crate) use load::{AlertingConfig, load_alerting};
+pub(crate) use record::StorageRecord;
 
 /// Prometheus's defaults: how often a firing alert is reported again, the outage over which pending alerts keep their time, and
 /// the least time they stay pending after one.
@@ -26,14 +26,14 @@ const MAX_ALERTS: usize = 100_000;
 
 /// The rules that are evaluated and the notifier that tells of them.
 #[derive(Debug)]
-pub struct Alerting {
+pub(crate) struct Alerting {
     scheduler: Arc<Scheduler>,
     notifier: Arc<Notifier>,
 }
 
 impl Alerting {
     /// Without rules and receivers; what an earlier process told is remembered.
-    pub fn open(
+    pub(crate) fn open(
         evaluate: Arc<dyn Evaluate>,
         record: Arc<dyn Record>,
         clock: Arc<dyn Clock>,
@@ -57,13 +57,13 @@ impl Alerting {
     }
 
     /// Evaluates these rules and tells these receivers from now on. Waits for an evaluation that is running.
-    pub fn apply(&self, config: AlertingConfig) {
+    pub(crate) fn apply(&self, config: AlertingConfig) {
         self.notifier.apply(config.alertmanager.unwrap_or_else(nobody));
         self.scheduler.apply(config.groups);
     }
 
     /// Evaluates and tells until `shutdown` is ready.
-    pub async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send + Clone) {
+    pub(crate) async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send + Clone) {
         let scheduling = Arc::clone(&self.scheduler).run(shutdown.clone());
         let notifying = Arc::clone(&self.notifier).run(shutdown);
         futures::join!(scheduling, notifying);

@@ -10,14 +10,14 @@ use crate::web::ServerStats;
 
 /// Records into storage; durable as an append is.
 #[derive(Debug)]
-pub struct StorageRecord {
+pub(crate) struct StorageRecord {
     storage: Arc<Storage>,
     stats: Arc<ServerStats>,
 }
 
 impl StorageRecord {
     /// Over a storage.
-    pub fn new(storage: Arc<Storage>, stats: Arc<ServerStats>) -> Self {
+    pub(crate) fn new(storage: Arc<Storage>, stats: Arc<ServerStats>) -> Self {
         Self { storage, stats }
     }
 }
@@ -53,7 +53,11 @@ impl Record for StorageRecord {
 
     fn notification_attempt(&self, attempt: &NotificationAttempt) -> Result<(), BoxError> {
         let is_delivered = attempt.error.is_empty();
-        if is_delivered { self.stats.notifications.inc() } else { self.stats.notification_failures.inc() }
+        if is_delivered {
+            self.stats.notifications.inc()
+        } else {
+            self.stats.notification_failures.inc()
+        }
         let row = vec![
             Cell::Time(attempt.ts),
             Cell::Text(attempt.receiver.clone()),

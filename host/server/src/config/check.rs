@@ -130,7 +130,7 @@ pub struct WebConfig {
 }
 
 /// Checks a file. `root` is the tree it was read from, for places; paths are taken relative to `base_dir`.
-pub fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &mut Vec<Problem>) -> Config {
+pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &mut Vec<Problem>) -> Config {
     let mut checker = Checker { root, problems };
     let global = &file.global;
     let interval = global.scrape_interval.map_or(SCRAPE_INTERVAL, |span| span.0);
@@ -229,7 +229,10 @@ impl Checker<'_> {
             if is_classic {
                 settings[name] = Value::from(value.as_str());
             } else {
-                self.problem(&format!("{path}.{name}"), &format!("\"{name}\" belongs to the plugin \"{CLASSIC_PLUGIN}\", not to \"{plugin}\""));
+                self.problem(
+                    &format!("{path}.{name}"),
+                    &format!("\"{name}\" belongs to the plugin \"{CLASSIC_PLUGIN}\", not to \"{plugin}\""),
+                );
             }
         }
         if let Some(scheme) = section.scheme.as_deref().filter(|scheme| !matches!(*scheme, "http" | "https")) {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ConfigFile {
+pub(super) struct ConfigFile {
     /// Defaults for all jobs and rules.
     pub global: GlobalSection,
     /// What is scraped, probed and collected.
@@ -31,7 +31,7 @@ pub struct ConfigFile {
 /// `global:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct GlobalSection {
+pub(super) struct GlobalSection {
     /// Time between two scrapes of a target; 1m.
     pub scrape_interval: Option<Span>,
     /// Time a scrape may take; 10s, never more than the interval.
@@ -45,7 +45,7 @@ pub struct GlobalSection {
 /// One of `scrape_configs:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct ScrapeSection {
+pub(super) struct ScrapeSection {
     /// The label `job`.
     pub job_name: String,
     /// An exporter or probe from the plugins folder; `prometheus` when targets are given.
@@ -75,7 +75,7 @@ pub struct ScrapeSection {
 /// One of `static_configs:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct StaticSection {
+pub(super) struct StaticSection {
     /// `host:port`, or what the plugin takes as an address.
     pub targets: Vec<String>,
     /// Labels for all of them.
@@ -85,7 +85,7 @@ pub struct StaticSection {
 /// `alerting:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct AlertingSection {
+pub(super) struct AlertingSection {
     /// An Alertmanager file that is served in this process.
     pub config_file: Option<String>,
 }
@@ -93,7 +93,7 @@ pub struct AlertingSection {
 /// `logs:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct LogsSection {
+pub(super) struct LogsSection {
     /// Files to follow.
     pub sources: Vec<LogSourceSection>,
 }
@@ -101,7 +101,7 @@ pub struct LogsSection {
 /// One of `logs.sources:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct LogSourceSection {
+pub(super) struct LogSourceSection {
     /// The label `job`.
     pub job_name: String,
     /// Globs of files.
@@ -117,7 +117,7 @@ pub struct LogSourceSection {
 /// `storage:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct StorageSection {
+pub(super) struct StorageSection {
     /// Memory of recent samples before they are written to Parquet; 64MiB.
     pub head_max_bytes: Option<Bytes>,
     /// When the log reaches the disk: `every_second` or `always`.
@@ -129,7 +129,7 @@ pub struct StorageSection {
 /// `storage.retention:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct RetentionSection {
+pub(super) struct RetentionSection {
     /// Of metrics.
     pub metrics: RetentionLimits,
     /// Of logs.
@@ -139,7 +139,7 @@ pub struct RetentionSection {
 /// One of `storage.retention:`; what is reached first counts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct RetentionLimits {
+pub(super) struct RetentionLimits {
     /// Age.
     pub time: Option<Span>,
     /// Size on disk.
@@ -149,7 +149,7 @@ pub struct RetentionLimits {
 /// `plugins:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct PluginsSection {
+pub(super) struct PluginsSection {
     /// The operator's plugins folder; the command line wins.
     pub dir: Option<String>,
 }
@@ -157,7 +157,7 @@ pub struct PluginsSection {
 /// `web:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct WebSection {
+pub(super) struct WebSection {
     /// Address and port; the command line wins.
     pub listen: Option<String>,
     /// Host names under which this host is reached, beside loopback.
@@ -168,7 +168,7 @@ pub struct WebSection {
 
 /// A duration in Prometheus's notation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span(pub Duration);
+pub(super) struct Span(pub Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for Span {
 
 /// A size such as `10GB`; units are powers of two, as in Prometheus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub(super) struct Bytes(pub u64);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -10,7 +10,7 @@ use super::problem::{Position, Problem, suggestion};
 use super::yaml::{Key, Node, Value};
 
 /// Reads a type from a tree. Every unknown key is added to `problems`; a wrong type is the error.
-pub fn read<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> Result<T, Problem> {
     let unknown = RefCell::new(Vec::new());
     let result = T::deserialize(Reader { node, unknown: &unknown });
     problems.append(&mut unknown.borrow_mut());

@@ -76,7 +76,7 @@ impl Node {
 }
 
 /// Reads the one document of a YAML text. An empty text is null.
-pub fn parse(text: &str) -> Result<Node, Problem> {
+pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     let mut builder = Builder { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0 };
     loop {
         let (event, span) = builder.next()?;

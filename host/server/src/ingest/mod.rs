@@ -7,4 +7,4 @@ mod target_series;
 #[cfg(test)]
 mod tests;
 
-pub use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};
+pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

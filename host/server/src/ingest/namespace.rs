@@ -8,9 +8,7 @@ const EXPORTED: &str = "exported_";
 /// Adds the target's labels to a series. Without `honor_labels` the target's labels win and the guest's move to `exported_…`,
 /// and so do names that are the host's own; with it the guest's stay (Prometheus 2.48, `honor_labels`).
 pub(super) fn attach(series: &mut LabelSetBuilder, target: &LabelSet, honor_labels: bool) -> LabelSet {
-    if !honor_labels
-        && let Some(name) = series.get(METRIC_NAME).filter(|name| is_reserved(name))
-    {
+    if !honor_labels && let Some(name) = series.get(METRIC_NAME).filter(|name| is_reserved(name)) {
         let exported = format!("{EXPORTED}{name}");
         series.set(METRIC_NAME, &exported);
     }

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SampleBatch, SeriesTextError, TimestampMs, parse_series_text, stale_nan};
+use cepmon_model::{
+    LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SampleBatch, SeriesTextError, TimestampMs, parse_series_text, stale_nan,
+};
 use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
 
 use super::namespace::attach;
@@ -11,7 +13,7 @@ use super::series_cache::{EntryIndex, SeriesCache};
 
 /// How a target's samples are taken.
 #[derive(Debug, Clone, PartialEq)]
-pub struct IngestOptions {
+pub(crate) struct IngestOptions {
     /// Labels of the target: `job`, `instance` and those of the configuration.
     pub labels: LabelSet,
     /// Keep the target's own labels.
@@ -24,7 +26,7 @@ pub struct IngestOptions {
 
 /// What a scrape brought.
 #[derive(Debug)]
-pub struct Scraped<'a> {
+pub(crate) struct Scraped<'a> {
     /// When it started; the time of its samples.
     pub at: TimestampMs,
     /// How long it took.
@@ -35,7 +37,7 @@ pub struct Scraped<'a> {
 
 /// What was committed.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Committed {
+pub(crate) struct Committed {
     /// Samples that the target gave.
     pub samples: usize,
     /// Series that the last scrape did not have.
@@ -46,7 +48,7 @@ pub struct Committed {
 
 /// Why a scrape's samples were not taken.
 #[derive(Debug, thiserror::Error)]
-pub enum IngestError {
+pub(crate) enum IngestError {
     /// The target's answer is at fault; the scrape counts as failed.
     #[error("series \"{series}\": {source}")]
     SeriesText {
@@ -79,7 +81,7 @@ const REPORTS: [(&str, &str); 5] = [
 
 /// What is remembered of a target between two scrapes.
 #[derive(Debug)]
-pub struct TargetSeries {
+pub(crate) struct TargetSeries {
     options: IngestOptions,
     cache: SeriesCache,
     reports: Option<[SeriesRef; 5]>,
@@ -94,13 +96,13 @@ pub struct TargetSeries {
 
 impl TargetSeries {
     /// A target that was never scraped.
-    pub fn new(options: IngestOptions) -> Self {
+    pub(crate) fn new(options: IngestOptions) -> Self {
         Self { options, cache: SeriesCache::default(), reports: None, scrape: 0, alive: 0, appends: Vec::new(), indexes: Vec::new() }
     }
 
     /// Stores a scrape's samples, stale marks and reports in one append; when it returns they survive `kill -9`. On a
     /// `SeriesText` or `SampleLimit` error nothing is stored: commit again without a batch, as a failed scrape.
-    pub fn commit(&mut self, storage: &Storage, scraped: &Scraped<'_>) -> Result<Committed, IngestError> {
+    pub(crate) fn commit(&mut self, storage: &Storage, scraped: &Scraped<'_>) -> Result<Committed, IngestError> {
         let mut committed = Committed::default();
         self.appends.clear();
         self.indexes.clear();
@@ -126,7 +128,7 @@ impl TargetSeries {
     }
 
     /// Ends all series of a target that is no longer scraped.
-    pub fn end(&mut self, storage: &Storage, at: TimestampMs) -> Result<(), cepmon_storage::Error> {
+    pub(crate) fn end(&mut self, storage: &Storage, at: TimestampMs) -> Result<(), cepmon_storage::Error> {
         let alive = self.alive;
         let living = self.cache.entries().iter().filter(|entry| alive > 0 && entry.seen == alive && !entry.has_own_times);
         let mut marks: Vec<_> = living.map(|entry| entry.series).collect();

@@ -49,7 +49,8 @@ impl Fixture {
         let scan = SampleScan { matchers: vec![Matcher::equal("__name__", metric)], start: i64::MIN, end: i64::MAX };
         let print = |value: &f64| if is_stale(*value) { "stale".to_owned() } else { value.to_string() };
         let line = |series: cepmon_storage::SeriesSamples| {
-            let samples: Vec<_> = series.timestamps.iter().zip(&series.values).map(|(at, value)| format!("{at}={}", print(value))).collect();
+            let samples: Vec<_> =
+                series.timestamps.iter().zip(&series.values).map(|(at, value)| format!("{at}={}", print(value))).collect();
             format!("{} {}", series.labels, samples.join(" "))
         };
         self.storage.snapshot().scan_samples(&scan).unwrap().map(|series| line(series.unwrap())).collect()

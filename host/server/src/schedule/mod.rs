@@ -5,5 +5,5 @@ mod pool;
 mod scrape_loop;
 mod target_status;
 
-pub use pool::{ApplyReport, ScrapePool};
-pub use target_status::{TargetHealth, TargetStatus};
+pub(crate) use pool::ScrapePool;
+pub(crate) use target_status::{TargetHealth, TargetStatus};

@@ -19,7 +19,7 @@ use crate::web::ServerStats;
 
 /// What a reload changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ApplyReport {
+pub(crate) struct ApplyReport {
     /// Targets that are scraped since now.
     pub started: usize,
     /// Targets that are no longer scraped.
@@ -30,7 +30,7 @@ pub struct ApplyReport {
 
 /// The targets that are scraped.
 #[derive(Debug)]
-pub struct ScrapePool {
+pub(crate) struct ScrapePool {
     clock: Arc<dyn Clock>,
     storage: Arc<Storage>,
     plugins: Arc<PluginHost>,
@@ -51,7 +51,7 @@ struct RunningTarget {
 
 impl ScrapePool {
     /// A pool without targets.
-    pub fn new(
+    pub(crate) fn new(
         clock: Arc<dyn Clock>,
         storage: Arc<Storage>,
         plugins: Arc<PluginHost>,
@@ -63,7 +63,7 @@ impl ScrapePool {
 
     /// Scrapes these jobs' targets from now on and no others. `settings` are the jobs' settings as their plugins take them, in
     /// the order of the jobs. Must be called within a tokio runtime.
-    pub fn apply(&self, jobs: &[Job], settings: &[Arc<str>]) -> ApplyReport {
+    pub(crate) fn apply(&self, jobs: &[Job], settings: &[Arc<str>]) -> ApplyReport {
         let mut wanted = HashMap::new();
         for (job, settings) in jobs.iter().zip(settings) {
             for target in &job.targets {
@@ -90,7 +90,7 @@ impl ScrapePool {
     }
 
     /// Every target and its last scrape, by job and instance.
-    pub fn targets(&self) -> Vec<TargetStatus> {
+    pub(crate) fn targets(&self) -> Vec<TargetStatus> {
         let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
         let status = |target: &RunningTarget| target.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut all: Vec<_> = targets.values().map(status).collect();
@@ -99,7 +99,7 @@ impl ScrapePool {
     }
 
     /// Stops all targets; returns when their last scrapes are stored.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let targets = std::mem::take(&mut *self.targets.lock().unwrap_or_else(PoisonError::into_inner));
         for target in targets.values() {
             target.stop.send_replace(Stop::Process);

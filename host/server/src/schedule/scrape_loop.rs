@@ -141,7 +141,14 @@ impl ScrapeLoop {
     }
 
     /// The scrape as a row, so that it can be asked for with SQL.
-    fn record(&self, at: TimestampMs, duration: Duration, samples: usize, verdict: Option<&(bool, String)>, failure: Option<&(FailureKind, String)>) {
+    fn record(
+        &self,
+        at: TimestampMs,
+        duration: Duration,
+        samples: usize,
+        verdict: Option<&(bool, String)>,
+        failure: Option<&(FailureKind, String)>,
+    ) {
         let (job, instance, plugin) = self.with_status(|status| (status.job.clone(), status.instance.clone(), status.plugin.clone()));
         let outcome = failure.map_or("ok", |(kind, _)| kind.as_str());
         let seconds = Cell::Float(duration.as_secs_f64());

@@ -6,7 +6,7 @@ use cepmon_model::{LabelSet, TimestampMs};
 
 /// Whether a target answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TargetHealth {
+pub(crate) enum TargetHealth {
     /// Not asked yet.
     Unknown,
     /// The last scrape succeeded.
@@ -17,7 +17,7 @@ pub enum TargetHealth {
 
 impl TargetHealth {
     /// The word of Prometheus's targets API.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "unknown",
             Self::Up => "up",
@@ -28,7 +28,7 @@ impl TargetHealth {
 
 /// A target and its last scrape.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TargetStatus {
+pub(crate) struct TargetStatus {
     /// The job.
     pub job: String,
     /// The label `instance`.
