@@ -4,6 +4,7 @@
 mod toolchain;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -105,7 +106,7 @@ fn compile(toolchain: &Toolchain, workspace: &Path, sources: &[Source]) -> Resul
     command.args(["build", "--release", "--target", toolchain::TARGET, "--message-format", "json-render-diagnostics"]);
     command.args(toolchain.cargo_arguments());
     command.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
-    command.arg("--target-dir").arg(target_dir(workspace));
+    command.arg("--target-dir").arg(target_dir(workspace, std::env::var_os("CARGO_TARGET_DIR")));
     for source in sources {
         command.args(["--package", &source.crate_name]);
     }
@@ -130,14 +131,22 @@ fn compile(toolchain: &Toolchain, workspace: &Path, sources: &[Source]) -> Resul
     Ok(modules)
 }
 
-/// Where wasm is compiled: apart from the host's own folder, whose lock a host build holds, but beside it, so that all plugins share
-/// one compiled standard library.
-fn target_dir(workspace: &Path) -> PathBuf {
-    if let Some(folder) = std::env::var_os("CARGO_TARGET_DIR") {
+/// Where wasm is compiled: `wasm` in the nearest target folder within the repository, so that all plugins of it share one compiled
+/// standard library (173 s of CPU), but not that folder itself, whose lock a build of the host holds.
+/// `chosen` is `CARGO_TARGET_DIR`.
+fn target_dir(workspace: &Path, chosen: Option<OsString>) -> PathBuf {
+    if let Some(folder) = chosen {
         return PathBuf::from(folder).join("wasm");
     }
-    let beside = workspace.parent().map(|parent| parent.join("target")).filter(|folder| folder.is_dir());
-    beside.unwrap_or_else(|| workspace.join("target")).join("wasm")
+    for folder in workspace.ancestors() {
+        if folder.join("target/CACHEDIR.TAG").is_file() {
+            return folder.join("target/wasm");
+        }
+        if folder.join(".git").try_exists().unwrap_or(true) {
+            break;
+        }
+    }
+    workspace.join("target/wasm")
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>().map_or(Vec::new(), |backtrace| {
             let names = backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
-            names.take(3).map(|name| rustc_demangled(name).to_owned()).collect()
+            names.take(3).map(|name| without_hash(name).to_owned()).collect()
         });
         let said = state.log.last_words().map(|words| format!("; it said: {words}")).unwrap_or_default();
         let at = if frames.is_empty() { String::new() } else { format!(" in {}", frames.join(" < ")) };
@@ -156,7 +156,7 @@ fn guest_error(error: wit::types::Error, denied: Option<&str>) -> CallError {
     }
 }
 
-fn rustc_demangled(name: &str) -> &str {
+fn without_hash(name: &str) -> &str {
     // `func_name` is demangled by wasmtime; the hash at its end says nothing to people.
     name.rsplit_once("::h").filter(|(_, hash)| hash.len() == 16).map_or(name, |(name, _)| name)
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -102,7 +103,7 @@ impl fmt::Display for InstallPlan {
 pub fn install(plugins_dir: &Path, package: &Package, granted: Grants) -> Result<(), Error> {
     let name = &package.manifest.name;
     // The bytes at hand are the bytes that were looked at; whatever lies at the source path by now does not matter.
-    inspect_bytes(&package.path, package.bytes.clone())?;
+    inspect_bytes(&package.path, Arc::clone(&package.bytes))?;
     let source = std::fs::canonicalize(&package.path).unwrap_or_else(|_| package.path.clone());
     change_lock(plugins_dir, |lock| {
         write_aside(&plugins_dir.join(format!("{name}.wasm")), &package.bytes)?;

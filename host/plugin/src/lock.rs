@@ -185,7 +185,7 @@ pub(crate) fn write_aside(path: &Path, content: &[u8]) -> Result<(), Error> {
     };
     write().map_err(|error| {
         // The half-written file is of no use to anybody; that it cannot be removed either is not the news.
-        let _ = std::fs::remove_file(&aside);
+        std::fs::remove_file(&aside).ok();
         Error::file("write", path)(error)
     })
 }

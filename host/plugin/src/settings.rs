@@ -63,7 +63,11 @@ pub(crate) fn check_value(kind: SettingKind, value: &Value) -> Result<(), String
         SettingKind::TextMap => " such as {\"a\": \"b\"}",
         _ => "",
     };
-    Err(format!("expected {}{example}, found {}", kind.as_str(), describe(value)))
+    let found = match (kind, value) {
+        (SettingKind::Duration, Value::String(text)) => format!("{text:?}"),
+        _ => describe(value).to_owned(),
+    };
+    Err(format!("expected {}{example}, found {found}", kind.as_str()))
 }
 
 /// Prometheus 2.x's durations: numbers with units from large to small, each once; `0` alone is fine.
@@ -100,12 +104,15 @@ fn doc(setting: &Setting) -> String {
     if setting.doc.is_empty() { String::new() } else { format!(" ({})", setting.doc) }
 }
 
-fn describe(value: &Value) -> String {
+/// Only its type: a value in the wrong place may be a secret.
+fn describe(value: &Value) -> &'static str {
     match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Array(_) => "a list".to_owned(),
-        Value::Object(_) => "a map".to_owned(),
-        scalar => scalar.to_string(),
+        Value::Null => "nothing",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a map",
     }
 }
 
@@ -149,7 +156,7 @@ doc = "what to ask"
         };
         check(json!(["a"]), "expected a map of settings, found a list");
         check(json!(null), "\"module\": expected text, it is missing (what to ask)");
-        check(json!({"module": 1}), "\"module\": expected text, found 1");
+        check(json!({"module": 1}), "\"module\": expected text, found a number");
         check(json!({"module": "a", "colectors": []}), "\"colectors\": unknown setting; did you mean \"collectors\"?");
         check(json!({"module": "a", "zzz": []}), "\"zzz\": unknown setting; known are collectors, module, pause");
         check(json!({"module": "a", "pause": "10"}), "\"pause\": expected duration such as \"1m30s\", found \"10\"");

@@ -76,6 +76,7 @@ impl Counters {
         self.peak_memory.fetch_max(peak_memory as u64, Relaxed);
     }
 
+    #[allow(clippy::disallowed_methods, reason = "shown to people; nothing is decided by it")]
     pub(crate) fn count_failure(&self, error: &CallError, target: &str) {
         if let Some(kind) = FailureKind::ALL.iter().position(|kind| *kind == error.kind) {
             self.failures[kind].fetch_add(1, Relaxed);

@@ -22,3 +22,16 @@ fn a_folder_without_a_manifest_says_which_file_is_missing() {
     let error = Source::read(folder.path()).err().unwrap();
     assert!(error.to_string().contains("plugin.toml"), "{error}");
 }
+
+#[test]
+fn plugins_of_one_repository_share_a_target_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let workspace = root.path().join("tests/guests");
+    std::fs::create_dir_all(&workspace).unwrap();
+    std::fs::create_dir_all(root.path().join("target")).unwrap();
+    std::fs::write(root.path().join("target/CACHEDIR.TAG"), "").unwrap();
+    assert_eq!(target_dir(&workspace, None), root.path().join("target/wasm"));
+    assert_eq!(target_dir(&workspace, Some("/elsewhere".into())), Path::new("/elsewhere/wasm"));
+    std::fs::create_dir(workspace.join(".git")).unwrap();
+    assert_eq!(target_dir(&workspace, None), workspace.join("target/wasm"), "another repository's folder is none of its business");
+}

@@ -70,7 +70,7 @@ impl GuestState {
             let origin = self.origin(&outgoing.url, &request)?;
             let exchange = self.exchange(&origin, &outgoing, &request, deadline, phases, max_body, redirects < max_redirects).await?;
             let mut response = match exchange {
-                Exchange::Answer(response) => response,
+                Exchange::Answer(response) => *response,
                 Exchange::Redirect { status, location } => {
                     redirects += 1;
                     outgoing.redirect(status, &location)?;
@@ -159,7 +159,7 @@ impl GuestState {
             self.context.http.pool.keep(origin, connection);
         }
         let headers = head.headers.iter().filter(|(name, _)| !(is_gzip && *name == CONTENT_ENCODING));
-        Ok(Exchange::Answer(Response {
+        Ok(Exchange::Answer(Box::new(Response {
             status: head.status.as_u16(),
             version: if head.version == hyper::Version::HTTP_10 { "1.0" } else { "1.1" }.to_owned(),
             headers: headers.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect(),
@@ -171,12 +171,12 @@ impl GuestState {
             remote,
             phases: *phases,
             tls,
-        }))
+        })))
     }
 }
 
 enum Exchange {
-    Answer(Response),
+    Answer(Box<Response>),
     Redirect { status: StatusCode, location: String },
 }
 

@@ -110,7 +110,7 @@ impl Pool {
         let stream = connect_any(&allowed, deadline).await.map_err(unreachable)?;
         phases.connect_ns = nanos(began.elapsed());
         let remote = stream.peer_addr().map_err(unreachable)?;
-        let _ = stream.set_nodelay(true);
+        stream.set_nodelay(true).map_err(unreachable)?;
         let (sender, tls) = match &origin.tls {
             None => (open(stream).await, None),
             Some(choice) => {
@@ -182,7 +182,7 @@ async fn open<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> 
     let (sender, connection) = Builder::new().max_header_size(MAX_HEADER_BYTES).handshake(TokioIo::new(stream)).await?;
     // Ends by itself when the sender is dropped or the other side hangs up; its error reaches the sender.
     tokio::spawn(async move {
-        let _ = connection.await;
+        connection.await.ok();
     });
     Ok(sender)
 }
