@@ -15,14 +15,23 @@ let timer = 0;
 async function refresh() {
   clearTimeout(timer);
   try {
-    const response = await fetch("/api/v1/cepmon/state", { signal: AbortSignal.timeout(PATIENCE_MS) });
-    const body = await response.json();
-    if (!response.ok) throw new Error(body.error?.message ?? `the server answered ${response.status}`);
-    show(body);
+    show(await askState());
   } catch (error) {
-    showHealth("bad", error instanceof TypeError || error.name === "TimeoutError" ? "The server does not answer" : error.message);
+    showHealth("bad", error.message);
   }
   if (!document.hidden) timer = setTimeout(refresh, REFRESH_MS);
+}
+
+async function askState() {
+  let response;
+  try {
+    response = await fetch("/api/v1/cepmon/state", { signal: AbortSignal.timeout(PATIENCE_MS) });
+  } catch {
+    throw new Error("The server does not answer");
+  }
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.error?.message ?? `The server answered ${response.status}`);
+  return body;
 }
 
 function show(state) {

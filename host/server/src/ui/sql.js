@@ -73,7 +73,7 @@ async function run(statement) {
       say("Stopped.");
       byId("sql-result").replaceChildren();
     } else {
-      showError({ message: error instanceof TypeError ? "The server does not answer." : error.message }, statement);
+      showError(error, statement);
     }
   } finally {
     if (running === mine) {
@@ -83,9 +83,14 @@ async function run(statement) {
   }
 }
 
-function ask(statement, accept, signal, maxRows) {
+async function ask(statement, accept, signal, maxRows) {
   const headers = { "Content-Type": "application/json", Accept: accept };
-  return fetch("/api/v1/sql", { method: "POST", headers, body: JSON.stringify({ query: statement, max_rows: maxRows }), signal });
+  const body = JSON.stringify({ query: statement, max_rows: maxRows });
+  try {
+    return await fetch("/api/v1/sql", { method: "POST", headers, body, signal });
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error("The server does not answer.");
+  }
 }
 
 /** Whole numbers beyond 2^53 (series ids) keep all their digits, as text, where the browser can tell them. */
@@ -141,7 +146,7 @@ async function downloadCsv() {
     const url = URL.createObjectURL(await response.blob());
     element("a", { href: url, download: "cepmon.csv" }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10000);
-  } catch {
-    showError({ message: "The server does not answer." }, answered);
+  } catch (error) {
+    showError(error, answered);
   }
 }
