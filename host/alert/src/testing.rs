@@ -155,7 +155,11 @@ async fn converse(stream: TcpStream, mails: mpsc::Sender<String>, refusal: Arc<M
                 continue;
             }
             "EHLO" => "250-test\r\n250 AUTH PLAIN LOGIN".to_owned(),
-            "AUTH" => "235 welcome".to_owned(),
+            "AUTH" => {
+                mail.push_str(&line);
+                mail.push('\n');
+                "235 welcome".to_owned()
+            }
             "MAIL" if !refused.is_empty() => refused,
             "DATA" => {
                 in_data = true;

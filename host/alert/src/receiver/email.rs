@@ -243,7 +243,7 @@ impl EmailReceiver {
         let to = format!("the mail server {}:{}", self.host, self.port);
         let transport = builder.build();
         match tokio::time::timeout(CONVERSATION_TIMEOUT, transport.send(message)).await {
-            Err(source) => Err(SendError::Unreachable { to, source: source.into() }),
+            Err(_) => Err(SendError::Unreachable { to, source: format!("no end after {} s", CONVERSATION_TIMEOUT.as_secs()).into() }),
             Ok(Err(source)) if source.is_permanent() => Err(SendError::Refused { to, source: source.into() }),
             Ok(Err(source)) => Err(SendError::Unreachable { to, source: source.into() }),
             Ok(Ok(_)) => Ok(()),
@@ -298,3 +298,6 @@ fn canonical(name: &str) -> String {
     };
     name.split('-').map(part).collect::<Vec<_>>().join("-")
 }
+
+#[cfg(test)]
+mod tests;

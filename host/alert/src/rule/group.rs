@@ -361,13 +361,16 @@ fn alert_samples(rule: &AlertingRule, alert: &ActiveAlert) -> impl Iterator<Item
     [(labels.build(), 1.0), (for_state, active_at_seconds)].into_iter()
 }
 
-/// An error and its causes on one line.
+/// An error and its causes on one line. Some libraries' messages hold their cause already; it is not said twice.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
         cause = error.source();
     }
     text
