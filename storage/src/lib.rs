@@ -10,6 +10,7 @@ mod options;
 mod scan;
 mod head;
 mod index;
+mod number;
 mod wal;
 mod table;
 mod block;

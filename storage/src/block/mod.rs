@@ -4,7 +4,6 @@
 pub(crate) mod schema;
 pub(crate) mod map;
 pub(crate) mod file;
-pub(crate) mod number;
 pub(crate) mod samples;
 pub(crate) mod sample_reader;
 pub(crate) mod series;

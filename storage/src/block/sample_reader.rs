@@ -11,8 +11,8 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
 use super::live::Block;
-use super::number::from_integer;
 use crate::Error;
+use crate::number::from_whole;
 
 /// Rows per decoded batch.
 const BATCH_ROWS: usize = 32 * 1024;
@@ -95,17 +95,17 @@ fn append_rows(
     let has_integers = integers.is_valid(first);
     if has_integers && integers.null_count() == 0 {
         // A series has one scale per block, and no stale mark is here.
-        let scale = scales.value(first);
+        let scale = scales.value(first).cast_unsigned();
         if scale == 0 {
             values.extend(integers.values()[first..last].iter().map(|&whole| whole as f64));
         } else {
-            values.extend(integers.values()[first..last].iter().map(|&whole| from_integer(whole, scale)));
+            values.extend(integers.values()[first..last].iter().map(|&whole| from_whole(whole, scale)));
         }
         return Some(());
     }
     for row in first..last {
         values.push(if integers.is_valid(row) {
-            from_integer(integers.value(row), scales.value(row))
+            from_whole(integers.value(row), scales.value(row).cast_unsigned())
         } else if floats.is_valid(row) {
             floats.value(row)
         } else {

@@ -11,9 +11,9 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::file::{ParquetFile, properties};
-use super::number::{integer_scale, to_integer};
 use super::schema::samples_schema;
 use crate::Error;
+use crate::number::{integer_scale, to_whole};
 
 /// Rows that are gathered before they go to the Parquet writer.
 const BATCH_ROWS: usize = 64 * 1024;
@@ -46,11 +46,11 @@ impl SamplesWriter {
         let first_row = self.rows + self.ids.len() as u64;
         let scale = integer_scale(values);
         for (&timestamp, &value) in timestamps.iter().zip(values) {
-            let integer = scale.filter(|_| !is_stale(value)).map(|scale| to_integer(value, scale));
+            let integer = scale.filter(|_| !is_stale(value)).and_then(|scale| to_whole(value, scale));
             self.ids.push(id.0);
             self.timestamps.push(timestamp);
             self.integers.push(integer);
-            self.scales.push(integer.and(scale));
+            self.scales.push(integer.and(scale).map(u8::cast_signed));
             self.floats.push((scale.is_none() && !is_stale(value)).then_some(value));
             if self.ids.len() >= BATCH_ROWS {
                 self.write_batch()?;

@@ -1,15 +1,27 @@
-//! Chunks: up to 120 samples of one series, compressed. Timestamps as differences of differences, values as small integer differences
-//! where both neighbours are whole numbers, else as XOR (Gorilla, VLDB 2015).
+//! Chunks: up to 120 samples of one series, compressed. Timestamps as differences of differences; values as differences of whole numbers
+//! where both neighbours are whole at the chunk's decimal scale, else as XOR (Gorilla, VLDB 2015).
 //!
 //! A chunk starts with its first timestamp and value in full, so it can be read alone. It does not know its series.
+//!
+//! A value is `0`: the same; `10`, two bits of width, a zigzag difference; `110`, an XOR in the last window; `111`, six bits of leading
+//! zeros, six of length less one, an XOR. An impossible window (63 zeros and 64 bits) is followed by a new scale.
 
 use super::bits::{BitReader, BitWriter};
+use crate::number::{from_whole, to_whole, unzigzag, whole_neighbours, zigzag};
 
 /// Samples per chunk, as in Prometheus: long enough for the 16 bytes of the start not to count, short enough to read few in vain.
 pub(super) const CHUNK_SAMPLES: u8 = 120;
 
 /// No XOR window yet.
 const NO_WINDOW: u8 = u8::MAX;
+
+/// Decimal places that are tried, and bits of a scale.
+const MAX_SCALE: u8 = 5;
+const SCALE_BITS: u32 = 3;
+/// The prefix 111 and an impossible window, before a new scale.
+const NEW_SCALE: u64 = 0b111 << 12 | 63 << 6 | 63;
+/// After so many values without a scale, the search costs more than it finds.
+const MAX_SEARCHES: u8 = 8;
 
 /// Bits of a timestamp's difference of differences, by prefix 10, 110, 1110; beyond that 64 after 1111.
 const TIME_BITS: [u32; 3] = [6, 12, 20];
@@ -24,11 +36,15 @@ pub(super) struct OpenChunk {
     count: u8,
     leading: u8,
     trailing: u8,
+    /// Decimal places of the whole numbers.
+    scale: u8,
+    /// Searches for a scale in this chunk that found none.
+    searches: u8,
 }
 
 impl Default for OpenChunk {
     fn default() -> Self {
-        Self { bits: BitWriter::default(), delta: 0, count: 0, leading: NO_WINDOW, trailing: 0 }
+        Self { bits: BitWriter::default(), delta: 0, count: 0, leading: NO_WINDOW, trailing: 0, scale: 0, searches: 0 }
     }
 }
 
@@ -38,7 +54,7 @@ impl OpenChunk {
         if self.count == 0 {
             self.bits.push(timestamp.cast_unsigned(), 64);
             self.bits.push(value, 64);
-            (self.delta, self.leading) = (0, NO_WINDOW);
+            (self.delta, self.leading, self.scale, self.searches) = (0, NO_WINDOW, 0, 0);
         } else {
             self.push_time(last.0, timestamp);
             self.push_value(last.1, value);
@@ -86,7 +102,7 @@ impl OpenChunk {
         if last == value {
             return self.bits.push(0, 1);
         }
-        if let (Some(before), Some(now)) = (whole_number(last), whole_number(value)) {
+        if let Some((before, now)) = self.whole_pair(f64::from_bits(last), f64::from_bits(value)) {
             let zigzag = zigzag(now - before);
             for (index, bits) in (0u64..).zip(INTEGER_BITS) {
                 if zigzag < 1 << bits {
@@ -109,6 +125,23 @@ impl OpenChunk {
         }
     }
 
+    /// Both values as whole numbers, at the chunk's scale or at a new one.
+    fn whole_pair(&mut self, last: f64, value: f64) -> Option<(i64, i64)> {
+        if let (Some(now), Some(before)) = (to_whole(value, self.scale), to_whole(last, self.scale)) {
+            return Some((before, now));
+        }
+        if self.searches >= MAX_SEARCHES {
+            return None;
+        }
+        let Some((scale, before, now)) = whole_neighbours(last, value, MAX_SCALE) else {
+            self.searches += 1;
+            return None;
+        };
+        self.scale = scale;
+        self.bits.push(NEW_SCALE << SCALE_BITS | u64::from(scale), 15 + SCALE_BITS);
+        Some((before, now))
+    }
+
     fn window_bits(&self) -> u32 {
         64 - u32::from(self.leading) - u32::from(self.trailing)
     }
@@ -118,20 +151,20 @@ impl OpenChunk {
 pub(super) fn decode(bytes: &[u8], count: u8, (start, end): (i64, i64), timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
     let mut bits = BitReader::new(bytes);
     let mut timestamp = bits.read(64).cast_signed();
-    let mut value = bits.read(64);
-    let (mut delta, mut trailing, mut window) = (0i64, 0, 64);
+    let mut delta = 0i64;
+    let mut value = ValueState { bits: bits.read(64), scale: 0, trailing: 0, window: 64 };
     for index in 0..count {
         if index > 0 {
             delta = delta.wrapping_add(read_time_change(&mut bits));
             timestamp = timestamp.wrapping_add(delta);
-            value = read_value(&mut bits, value, &mut trailing, &mut window);
+            value.advance(&mut bits);
         }
         if timestamp > end {
             return;
         }
         if timestamp >= start {
             timestamps.push(timestamp);
-            values.push(f64::from_bits(value));
+            values.push(f64::from_bits(value.bits));
         }
     }
 }
@@ -148,36 +181,40 @@ fn read_time_change(bits: &mut BitReader<'_>) -> i64 {
     unzigzag(bits.read(64))
 }
 
-fn read_value(bits: &mut BitReader<'_>, last: u64, trailing: &mut u32, window: &mut u32) -> u64 {
-    if !bits.read_bit() {
-        return last;
+/// The last value and what the next one refers to.
+struct ValueState {
+    bits: u64,
+    scale: u8,
+    trailing: u32,
+    window: u32,
+}
+
+impl ValueState {
+    fn advance(&mut self, bits: &mut BitReader<'_>) {
+        if !bits.read_bit() {
+            return;
+        }
+        if !bits.read_bit() {
+            return self.step(bits);
+        }
+        if bits.read_bit() {
+            let (leading, window) = (bits.read(6) as u32, bits.read(6) as u32 + 1);
+            if leading + window > 64 {
+                self.scale = bits.read(SCALE_BITS) as u8;
+                // The difference at the new scale, or an XOR if that was shorter.
+                return self.advance(bits);
+            }
+            (self.window, self.trailing) = (window, 64 - leading - window);
+        }
+        self.bits ^= bits.read(self.window) << self.trailing;
     }
-    if !bits.read_bit() {
+
+    fn step(&mut self, bits: &mut BitReader<'_>) {
         let width = INTEGER_BITS[bits.read(2) as usize];
-        let before = f64::from_bits(last) as i64;
-        return ((before + unzigzag(bits.read(width))) as f64).to_bits();
+        // The writer took this way only where the last value is whole at the scale.
+        let before = to_whole(f64::from_bits(self.bits), self.scale).unwrap_or_default();
+        self.bits = from_whole(before.wrapping_add(unzigzag(bits.read(width))), self.scale).to_bits();
     }
-    if bits.read_bit() {
-        let leading = bits.read(6) as u32;
-        *window = bits.read(6) as u32 + 1;
-        *trailing = 64u32.saturating_sub(leading + *window);
-    }
-    last ^ bits.read(*window) << *trailing
-}
-
-/// The whole number that a value is, if it is one up to 2^53 and not −0.0.
-pub(crate) fn whole_number(bits: u64) -> Option<i64> {
-    let value = f64::from_bits(bits);
-    let whole = value as i64;
-    ((whole as f64).to_bits() == bits && whole.unsigned_abs() <= 1 << 53).then_some(whole)
-}
-
-pub(crate) fn zigzag(value: i64) -> u64 {
-    (value << 1 ^ value >> 63).cast_unsigned()
-}
-
-pub(crate) fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[cfg(test)]

@@ -28,7 +28,6 @@ impl Storage {
     /// Opens a data directory: takes the lock, reads the manifest, removes what an unfinished flush left, replays the log. Damage in the
     /// log is no error: what can be read is there, the report names the rest.
     pub fn open(options: StorageOptions) -> Result<(Self, OpenReport), Error> {
-        #[allow(clippy::disallowed_methods, reason = "how long opening really took; no decision depends on it")]
         let started = Instant::now();
         check_tenant(&options.tenant)?;
         let layout = Layout::new(&options.data_dir, &options.tenant);

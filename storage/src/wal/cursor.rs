@@ -1,6 +1,6 @@
 //! Numbers and texts in record payloads: LEB128 for lengths and numbers, raw bytes for texts.
 
-use crate::head::chunk::{unzigzag, zigzag};
+use crate::number::{unzigzag, zigzag};
 
 /// Appends an unsigned number, 7 bits a byte.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {

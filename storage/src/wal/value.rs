@@ -1,59 +1,60 @@
-//! Sample values in records: one byte for a small whole step, else the bytes that changed.
+//! Sample values in records: one byte for a small whole step, else the bytes of a whole or decimal step, else those that changed.
+//!
+//! The first byte says which: 0 the same bits; below 0xc0 a whole step itself; then a step in so many bytes, by scale; then an XOR.
 
 use super::cursor::{Cursor, Malformed};
-use crate::head::chunk::{unzigzag, whole_number, zigzag};
+use crate::number::{from_whole, to_whole, unzigzag, whole_neighbours, zigzag};
 
-/// Control bytes below this are a zigzag integer difference themselves; 0 is also "the same bits" for values that are not whole.
-const SMALL_STEPS: u64 = 0xc0;
-/// `BIG_STEP + n`: an integer difference in n bytes (1 to 8).
-const BIG_STEP: u8 = 0xbf;
-/// `XOR + 8 * trailing zero bytes + significant bytes - 1`, for the bytes of last XOR value; the control byte is followed by a second one.
-const XOR: u8 = 0xc8;
+/// First bytes below are the zigzag of a whole step.
+const FIRST_LONG_STEP: u8 = 0xc0;
+/// Decimal places of steps: `FIRST_LONG_STEP + 8 * scale + bytes - 1`.
+const MAX_STEP_SCALE: u8 = 5;
+/// `FIRST_XOR + trailing zero bytes`; the number of bytes follows, then they.
+const FIRST_XOR: u8 = FIRST_LONG_STEP + 8 * (MAX_STEP_SCALE + 1);
 
 /// Appends a value against the series' last one in this segment.
 pub(crate) fn put_value(out: &mut Vec<u8>, last: u64, value: u64) {
     if last == value {
         return out.push(0);
     }
-    if let (Some(before), Some(now)) = (whole_number(last), whole_number(value)) {
+    if let Some((scale, before, now)) = whole_neighbours(f64::from_bits(last), f64::from_bits(value), MAX_STEP_SCALE) {
         let step = zigzag(now - before);
-        if step < SMALL_STEPS {
+        if scale == 0 && step < u64::from(FIRST_LONG_STEP) {
             return out.push(step as u8);
         }
         let bytes = significant_bytes(step);
-        out.push(BIG_STEP + bytes);
+        out.push(FIRST_LONG_STEP + 8 * scale + bytes - 1);
         return out.extend_from_slice(&step.to_le_bytes()[..bytes as usize]);
     }
     let xor = last ^ value;
     let trailing = (xor.trailing_zeros() / 8) as u8;
     let shifted = xor >> (8 * trailing);
     let bytes = significant_bytes(shifted);
-    out.push(XOR + trailing);
-    // Seven of eight XOR values reach from the exponent to the last byte, so the length is seldom worth less than a byte of its own.
+    out.push(FIRST_XOR + trailing);
     out.push(bytes);
     out.extend_from_slice(&shifted.to_le_bytes()[..bytes as usize]);
 }
 
 /// Reads what [`put_value`] wrote.
 pub(crate) fn read_value(cursor: &mut Cursor<'_>, last: u64) -> Result<u64, Malformed> {
-    let control = cursor.byte()?;
-    if control == 0 {
+    let first = cursor.byte()?;
+    if first == 0 {
         return Ok(last);
     }
-    let step_from_last = |step: u64| {
-        let before = whole_number(last).ok_or(Malformed)?;
-        Ok((before.wrapping_add(unzigzag(step)) as f64).to_bits())
+    if first >= FIRST_XOR {
+        let trailing = u32::from(first - FIRST_XOR);
+        let bytes = cursor.byte()?;
+        let xor = little_endian(cursor.take(bytes as usize)?)?.checked_shl(8 * trailing).ok_or(Malformed)?;
+        return Ok(last ^ xor);
+    }
+    let (scale, step) = if first < FIRST_LONG_STEP {
+        (0, u64::from(first))
+    } else {
+        let code = first - FIRST_LONG_STEP;
+        (code / 8, little_endian(cursor.take(usize::from(code % 8) + 1)?)?)
     };
-    if u64::from(control) < SMALL_STEPS {
-        return step_from_last(u64::from(control));
-    }
-    if control < XOR {
-        return step_from_last(little_endian(cursor.take((control - BIG_STEP) as usize)?)?);
-    }
-    let trailing = u32::from(control - XOR);
-    let bytes = cursor.byte()?;
-    let xor = little_endian(cursor.take(bytes as usize)?)?.checked_shl(8 * trailing).ok_or(Malformed)?;
-    Ok(last ^ xor)
+    let before = to_whole(f64::from_bits(last), scale).ok_or(Malformed)?;
+    Ok(from_whole(before.wrapping_add(unzigzag(step)), scale).to_bits())
 }
 
 fn significant_bytes(number: u64) -> u8 {

@@ -1,0 +1,122 @@
+//! Prints what the head, the log and the blocks cost: `cargo run -p cepmon-storage --release --example measure -- [series] [samples]`.
+//! It asserts nothing; figures of note go into the design notes with date and machine.
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a measuring program, not a part of cepmon")]
+
+use std::time::Instant;
+
+use cepmon_model::{LabelSet, Matcher, MetricKind, MetricMetadata};
+use cepmon_storage::{SampleScan, SeriesRef, Storage, StorageOptions};
+
+const TARGET_SERIES: usize = 1000;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>().unwrap());
+    let (series, samples) = (arguments.next().unwrap_or(2000), arguments.next().unwrap_or(480));
+    let dir = tempfile::tempdir().unwrap();
+    let options = StorageOptions { head_max_bytes: 512 << 20, ..StorageOptions::new(dir.path()) };
+    let (storage, _) = Storage::open(options.clone()).unwrap();
+    let before = resident_bytes();
+
+    let started = Instant::now();
+    let refs: Vec<SeriesRef> = (0..series).map(|number| storage.series_ref(&labels(number), &metadata(number)).unwrap()).collect();
+    let per_series = started.elapsed().as_secs_f64() / series as f64;
+    println!("register: {:.2} µs per series, index {} bytes per series", per_series * 1e6, storage.stats().index_bytes / series as u64);
+
+    let (mut state, mut spent) = (vec![0u64; series], 0.0);
+    for step in 0..samples as i64 {
+        for (target, group) in refs.chunks(TARGET_SERIES).enumerate() {
+            let time = 1_700_000_000_000 + 15_000 * step + 7 * target as i64;
+            let batch: Vec<_> = group
+                .iter()
+                .enumerate()
+                .map(|(index, &series)| (series, time, value(target * TARGET_SERIES + index, step, &mut state)))
+                .collect();
+            let started = Instant::now();
+            storage.append(&batch).unwrap();
+            spent += started.elapsed().as_secs_f64();
+        }
+    }
+    let total = (series * samples) as f64;
+    let stats = storage.stats();
+    println!("append with log: {:.3} µs per sample, {:.1} M samples/s", spent / total * 1e6, total / spent / 1e6);
+    println!("log: {:.2} bytes per sample", stats.wal_bytes as f64 / total);
+    println!(
+        "head: {:.2} bytes per sample, index {} bytes per series, resident {:.2} bytes per sample all together",
+        stats.head_bytes as f64 / total,
+        stats.index_bytes / series as u64,
+        (resident_bytes() - before) as f64 / total
+    );
+    scan_all(&storage, "memory");
+    drop(storage);
+    let (storage, report) = Storage::open(options).unwrap();
+    println!("replay: {:.2} s for {} samples", report.elapsed.as_secs_f64(), report.replayed_samples);
+    let started = Instant::now();
+    let report = storage.flush().unwrap();
+    println!("flush: {:.2} s, {:.3} bytes per sample on disk with series", started.elapsed().as_secs_f64(), report.bytes as f64 / total);
+    for name in ["samples", "series"] {
+        let path = dir.path().join(format!("default/metrics/00000001/{name}.parquet"));
+        println!("  {name}.parquet: {:.3} bytes per sample", path.metadata().unwrap().len() as f64 / total);
+    }
+    scan_all(&storage, "block");
+    println!("resident at the end: {} MiB", resident_bytes() >> 20);
+}
+
+fn scan_all(storage: &Storage, from: &str) {
+    let run = |matchers: Vec<Matcher>, start: i64| {
+        let started = Instant::now();
+        let scan = SampleScan { matchers, start, end: i64::MAX };
+        let (mut series, mut samples) = (0, 0);
+        for found in storage.snapshot().scan_samples(&scan).unwrap() {
+            series += 1;
+            samples += found.unwrap().timestamps.len();
+        }
+        (started.elapsed().as_secs_f64() * 1e3, series, samples)
+    };
+    let (ms, series, samples) = run(vec![], i64::MIN);
+    println!("scan of all in {from}: {ms:.1} ms, {series} series, {samples} samples, {:.0} M/s", samples as f64 / ms / 1e3);
+    let (ms, series, samples) = run(vec![Matcher::equal("__name__", "metric_7")], 1_700_000_000_000 + 15_000 * 460);
+    println!("scan of the youngest of one metric in {from}: {ms:.2} ms, {series} series, {samples} samples");
+}
+
+fn labels(number: usize) -> LabelSet {
+    let target = format!("host-{:03}.example.org:9100", number / TARGET_SERIES);
+    LabelSet::from_pairs([
+        ("__name__", format!("metric_{}", number % 50)),
+        ("job", "node".to_owned()),
+        ("instance", target),
+        ("device", format!("dev{}", number / 50 % 20)),
+        ("mode", ["user", "system", "idle"][number % 3].to_owned()),
+        ("region", "eu-central-1".to_owned()),
+    ])
+}
+
+fn metadata(number: usize) -> MetricMetadata {
+    MetricMetadata { kind: MetricKind::Counter, unit: String::new(), help: format!("What metric {} counts.", number % 50) }
+}
+
+/// A mix as on a real host: constants, counters, gauges, seconds with two decimals, and floating-point noise.
+fn value(number: usize, step: i64, state: &mut [u64]) -> f64 {
+    let mut random = state[number].wrapping_add(number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64);
+    random ^= random >> 29;
+    random = random.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    random ^= random >> 32;
+    match number % 10 {
+        0..=2 => 42.0,
+        3..=5 => {
+            state[number] += random % 200;
+            state[number] as f64
+        }
+        6 | 7 => {
+            state[number] += random % 1500;
+            state[number] as f64 / 100.0
+        }
+        8 => (random % 1000) as f64,
+        _ => (random % 1_000_000_007) as f64 / 1_000_000_007.0,
+    }
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
