@@ -67,11 +67,11 @@ impl Fixture {
     }
 
     /// Appends log lines of one stream, a second apart.
-    pub(crate) fn append_lines(&self, stream: &[(&str, &str)], lines: &[(&str, &str, &[(&str, &str)])]) {
+    pub(crate) fn append_lines(&self, stream: &[(&str, &str)], lines: &[Line]) {
         let stream = Arc::new(LabelSet::from_pairs(stream.iter().copied()));
         let entries: Vec<LogEntry> = (0i64..)
             .zip(lines)
-            .map(|(second, (level, line, fields))| LogEntry {
+            .map(|(second, Line { level, line, fields })| LogEntry {
                 timestamp_ns: START_MS * 1_000_000 + second * 1_000_000_000,
                 stream: Arc::clone(&stream),
                 level: (*level).to_owned(),
@@ -119,10 +119,17 @@ impl Fixture {
         lines.join("\n")
     }
 
-    /// The names in the directory for spill files.
+    /// The directory for spill files.
     pub(crate) fn spill_dir(&self) -> std::path::PathBuf {
         self.directory.path().join("spill")
     }
+}
+
+/// A log line of a test.
+pub(crate) struct Line {
+    pub(crate) level: &'static str,
+    pub(crate) line: &'static str,
+    pub(crate) fields: &'static [(&'static str, &'static str)],
 }
 
 /// A live table as the server has them.

@@ -70,6 +70,3 @@ fn type_name(data_type: &DataType) -> &'static str {
         _ => "other",
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,3 +10,6 @@ pub use columnar::{arrow, parquet};
 pub use csv::csv;
 pub use json::json;
 pub use text_table::table;
+
+#[cfg(test)]
+mod tests;

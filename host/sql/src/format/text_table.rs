@@ -1,7 +1,5 @@
 //! A table for the terminal: aligned columns, numbers to the right, nothing in it that a terminal would obey.
 
-use std::fmt::Write;
-
 use arrow::datatypes::DataType;
 
 use super::value::text;
@@ -28,8 +26,7 @@ pub fn table(result: &QueryResult) -> String {
     }
     let rows = lines.len() - 1;
     let note = if result.truncated { ", truncated" } else { "" };
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "({rows} {}{note})", if rows == 1 { "row" } else { "rows" });
+    out.push_str(&format!("({rows} {}{note})\n", if rows == 1 { "row" } else { "rows" }));
     out
 }
 

@@ -1,7 +1,5 @@
 //! One cell as text or JSON. Times are RFC 3339 with `Z`, floats keep every digit, NaN and infinities are words.
 
-use std::fmt::Write;
-
 use arrow::array::temporal_conversions::{
     timestamp_ms_to_datetime, timestamp_ns_to_datetime, timestamp_s_to_datetime, timestamp_us_to_datetime,
 };
@@ -102,8 +100,7 @@ fn write_list(open: char, close: char, offsets: &[i32], row: usize, out: &mut St
 }
 
 fn write_integer<T: ArrowPrimitiveType<Native: std::fmt::Display>>(array: &dyn Array, row: usize, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{}", array.as_primitive::<T>().value(row));
+    out.push_str(&array.as_primitive::<T>().value(row).to_string());
 }
 
 fn float(array: &dyn Array, row: usize) -> f64 {
@@ -120,13 +117,13 @@ fn is_number(value: f64) -> bool {
 /// The shortest digits that read back as the same float; very large and very small ones with an exponent.
 fn write_float(value: f64, out: &mut String) {
     let size = value.abs();
-    let _ = match value {
-        value if value.is_nan() => write!(out, "NaN"),
-        f64::INFINITY => write!(out, "+Inf"),
-        f64::NEG_INFINITY => write!(out, "-Inf"),
-        value if size != 0.0 && !(1e-5..1e17).contains(&size) => write!(out, "{value:e}"),
-        value => write!(out, "{value}"),
-    };
+    match value {
+        value if value.is_nan() => out.push_str("NaN"),
+        f64::INFINITY => out.push_str("+Inf"),
+        f64::NEG_INFINITY => out.push_str("-Inf"),
+        value if size != 0.0 && !(1e-5..1e17).contains(&size) => out.push_str(&format!("{value:e}")),
+        value => out.push_str(&value.to_string()),
+    }
 }
 
 fn write_time(array: &dyn Array, unit: TimeUnit, row: usize, out: &mut String) {
@@ -149,10 +146,7 @@ fn write_time(array: &dyn Array, unit: TimeUnit, row: usize, out: &mut String) {
         }
     };
     // Hundreds of thousands of years away there is no date, only the number.
-    let _ = match time {
-        Some(time) => write!(out, "{}", time.format(format)),
-        None => write!(out, "{raw}"),
-    };
+    out.push_str(&time.map_or_else(|| raw.to_string(), |time| time.format(format).to_string()));
 }
 
 /// Writes a JSON string.
@@ -165,9 +159,7 @@ pub(super) fn write_string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
-            control if control < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(control));
-            }
+            control if control < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(control))),
             other => out.push(other),
         }
     }
