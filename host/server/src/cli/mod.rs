@@ -80,13 +80,14 @@ pub fn run() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(error)) if is_closed_output(&error) => ExitCode::SUCCESS,
-        Err(Failure::Failed(error)) => report(&error, 1),
-        Err(Failure::Usage(error)) => report(&error, 2),
+        Err(Failure::Failed(error)) => report(&format!("cepmon: {error:#}"), 1),
+        // Without a name in front: mistakes in files begin with their place, which editors jump to.
+        Err(Failure::Usage(error)) => report(&format!("{error:#}"), 2),
     }
 }
 
-fn report(error: &anyhow::Error, code: u8) -> ExitCode {
+fn report(message: &str, code: u8) -> ExitCode {
     // Whoever closed standard error does not want to know either.
-    writeln!(io::stderr(), "cepmon: {error:#}").ok();
+    writeln!(io::stderr(), "{message}").ok();
     ExitCode::from(code)
 }
