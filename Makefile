@@ -19,13 +19,14 @@ GUESTS := $(patsubst %/plugin.toml,%,$(wildcard tests/guests/*/plugin.toml tests
 # Plugins compile to wasm; their own tests run natively, in a target directory that they share with the SDK's.
 NATIVE := --target-dir "$(CARGO_TARGET_DIR)/native"
 
-.PHONY: help build run test lint
+.PHONY: help build run test lint bench
 .NOTPARALLEL:
 
 help:
 	@echo 'make run    build cepmon and start it on http://127.0.0.1:9090 (ARGS="…" is passed on to cepmon serve)'
 	@echo 'make test   check formatting, lints and documentation, and run every test'
 	@echo 'make build  leave ./target/release/cepmon and ./target/plugins/'
+	@echo 'make bench  measure what the sandbox costs'
 	@echo 'make lint   formatting, lints and documentation only'
 
 build:
@@ -58,6 +59,11 @@ test:
 		echo 'cargo-nextest is not installed, so cargo test runs the tests, one crate after the other'; \
 		set -x; cargo test $(LOCKED) --workspace --lib --bins --tests --no-fail-fast; \
 	fi
+
+# Figures, no assertions; compare them within one run only.
+bench: build
+	.ci/plugins target/release/cepmon "$(CARGO_TARGET_DIR)/guests" $(GUESTS)
+	cargo bench $(LOCKED) -p cepmon-bench -p cepmon-features
 
 lint:
 	@.ci/setup lint

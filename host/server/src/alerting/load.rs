@@ -5,7 +5,6 @@ use std::path::Path;
 use cepmon_alert::config::{AlertmanagerConfig, AlertmanagerFile, TemplateSource};
 use cepmon_alert::rule::{CheckOptions, GroupConfig, RuleFile, check_rule_file};
 use cepmon_alert::{Evaluate, Problem};
-use cepmon_model::LabelSet;
 
 use crate::config::{Config, ConfigErrors, FileProblems, load_document};
 use crate::glob::matching_files;
@@ -17,8 +16,6 @@ pub(crate) struct AlertingConfig {
     pub groups: Vec<GroupConfig>,
     /// Routes and receivers; none = alerts are kept and shown, and nobody is told.
     pub alertmanager: Option<AlertmanagerConfig>,
-    /// `global.external_labels`.
-    pub external_labels: LabelSet,
 }
 
 /// Reads all files that a configuration names; every mistake of every file is reported.
@@ -34,7 +31,7 @@ pub(crate) fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<
     let alertmanager = config.alertmanager_file.as_deref().map(load_alertmanager).transpose();
     match alertmanager {
         Ok(alertmanager) if errors.is_empty() => {
-            Ok(AlertingConfig { groups, alertmanager, external_labels: config.external_labels.clone() })
+            Ok(AlertingConfig { groups, alertmanager })
         }
         Ok(_) => Err(ConfigErrors(errors)),
         Err(problems) => Err(ConfigErrors(errors.into_iter().chain(problems.0).collect())),
