@@ -9,7 +9,9 @@ mod openmetrics;
 mod label;
 pub mod number;
 mod family;
+mod template;
 mod scan;
+mod word;
 
 use std::fmt;
 

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use cepmon_sdk::batch::{Kind, Span};
 
-use super::label::span;
+use super::label::{parse_series, span};
 use super::scan::{Parsed, Scan, end_of_metric_name, is_name_start};
 
 /// Which line it is.
@@ -89,18 +89,37 @@ pub(super) fn apply_meta(scan: &mut Scan, meta: Meta, name: Span, kinds: impl Fn
     Ok(())
 }
 
-/// Makes sure that the last family is the one of a sample of this name.
+/// The series text of a sample, and the last family made the one that it belongs to.
 #[inline(always)]
-pub(super) fn enter_family_of_sample(scan: &mut Scan, name: Span) {
+pub(super) fn parse_series_in_family(scan: &mut Scan, is_loose: bool) -> Parsed<Span> {
+    let start = scan.at;
+    // A line of the same shape has the same metric name and so the same family. In a body that is not UTF-8 each value needs its check.
+    if scan.is_utf8
+        && let Some(end) = scan.template.match_at(&scan.bytes, start)
+    {
+        scan.at = end;
+        return Ok(span(start, end));
+    }
+    let text = parse_series(scan, is_loose)?;
+    let has_sibling = enter_family_of_sample(scan, text.name);
+    if has_sibling && scan.bytes[scan.at - 1] == b'}' {
+        scan.template.learn(&scan.bytes, start, scan.at, &scan.label_values);
+    }
+    Ok(text.series)
+}
+
+/// Makes sure that the last family is the one of a sample of this name; whether it has a sample already.
+fn enter_family_of_sample(scan: &mut Scan, name: Span) -> bool {
     if let Some(family) = scan.columns.families.last() {
         let family_name = bytes_of(scan, family.name);
         let suffix = bytes_of(scan, name).strip_prefix(family_name);
         let belongs = suffix.is_some_and(|suffix| suffix.is_empty() || takes_suffix(family.kind, suffix));
         if belongs {
-            return;
+            return family.samples > 0;
         }
     }
     scan.push_family(name, Kind::Unknown);
+    false
 }
 
 fn takes_suffix(kind: Kind, suffix: &[u8]) -> bool {

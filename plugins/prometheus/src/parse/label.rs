@@ -3,6 +3,7 @@
 use cepmon_sdk::batch::Span;
 
 use super::scan::{Parsed, Scan, end_of_label_name, end_of_metric_name, is_name_start};
+use super::word::find_quote;
 
 /// Where the formats differ inside braces.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,7 @@ pub(super) fn parse_series(scan: &mut Scan, is_loose: bool) -> Parsed<SeriesText
 #[inline(always)]
 pub(super) fn parse_label_set(scan: &mut Scan, rules: Rules) -> Parsed<Option<Span>> {
     let mut metric_name = None;
+    scan.label_values.clear();
     scan.at += 1;
     loop {
         if rules.is_loose {
@@ -95,7 +97,9 @@ pub(super) fn parse_label_set(scan: &mut Scan, rules: Rules) -> Parsed<Option<Sp
         if scan.byte() != b'"' {
             return scan.problem(scan.at, "expected label value");
         }
+        let value = scan.at + 1;
         skip_quoted(scan, rules.is_loose, "label value")?;
+        scan.label_values.push((value as u32, scan.at as u32 - 1));
         if rules.is_loose {
             scan.skip_blanks();
         }
@@ -114,7 +118,7 @@ fn skip_quoted(scan: &mut Scan, takes_newline: bool, what: &str) -> Parsed<()> {
     let start = scan.at;
     scan.at += 1;
     loop {
-        scan.at = find_special(&scan.bytes, scan.at);
+        scan.at = find_quote(&scan.bytes, scan.at);
         match scan.byte() {
             b'"' => break,
             b'\\' => scan.at += 2,
@@ -130,28 +134,6 @@ fn skip_quoted(scan: &mut Scan, takes_newline: bool, what: &str) -> Parsed<()> {
     }
     scan.at += 1;
     Ok(())
-}
-
-/// The first quote, backslash or newline from `at` on; the body's own last newline bounds the search. Eight bytes at a time: label
-/// values are most of a body, and this halves the time that they take (one load and a few bit operations for eight compared bytes).
-#[inline(always)]
-fn find_special(bytes: &[u8], mut at: usize) -> usize {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    // A high bit for the first byte that is zero; bytes above that one may be wrong, which is why only the lowest counts.
-    let zeros = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
-        let word = u64::from_le_bytes(*chunk);
-        let found = zeros(word ^ (LOW * b'"' as u64)) | zeros(word ^ (LOW * b'\\' as u64)) | zeros(word ^ (LOW * b'\n' as u64));
-        if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | b'\n')) {
-        at += 1;
-    }
-    at
 }
 
 #[inline(always)]

@@ -3,13 +3,24 @@
 //! The fast path is Clinger's: up to 15 digits and a power of ten up to 22 are exact in an `f64`, so one multiplication or division rounds
 //! right. Counters, integers and ordinary decimals all take it; the rest goes to `str::parse`, which is exact as well.
 
+use super::word::digits_at;
+
 /// The bits of a NaN that is a value; other NaNs mean "stale" to Prometheus.
 const NORMAL_NAN: u64 = 0x7ff8_0000_0000_0001;
 
 const POWERS: [f64; 23] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22];
 /// More digits than this may not fit the 53 bits of a mantissa.
-const MAX_EXACT_DIGITS: u32 = 15;
+const MAX_EXACT_DIGITS: usize = 15;
+const INTEGER_POWERS: [u64; 17] = {
+    let mut powers = [1; 17];
+    let mut index = 1;
+    while index < 17 {
+        powers[index] = powers[index - 1] * 10;
+        index += 1;
+    }
+    powers
+};
 
 /// The number at `start` and where it ends, when it is of the fast kind and ends in a space, a tab or a newline.
 #[inline(always)]
@@ -18,28 +29,18 @@ pub fn parse_fast(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
     let mut at = start;
     let is_negative = *bytes.get(at)? == b'-';
     at += usize::from(is_negative);
-    let first = at;
-    let mut mantissa: u64 = 0;
-    let mut byte = *bytes.get(at)?;
-    while byte.is_ascii_digit() {
-        mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-        at += 1;
-        byte = *bytes.get(at)?;
-    }
-    let mut digits = (at - first) as u32;
+    let (mut mantissa, mut digits) = digits_at(bytes, at);
+    at += digits;
     let mut exponent: i32 = 0;
+    let mut byte = *bytes.get(at)?;
     if byte == b'.' {
-        at += 1;
-        let fraction = at;
-        byte = *bytes.get(at)?;
-        while byte.is_ascii_digit() {
-            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-            at += 1;
-            byte = *bytes.get(at)?;
-        }
-        let count = (at - fraction) as u32;
+        let (fraction, count) = digits_at(bytes, at + 1);
+        at += 1 + count;
         digits += count;
+        // Sixteen digits on both sides are too many anyway; the check below sees to it.
+        mantissa = mantissa.wrapping_mul(INTEGER_POWERS[count]).wrapping_add(fraction);
         exponent = -(count as i32);
+        byte = *bytes.get(at)?;
     }
     if digits == 0 || digits > MAX_EXACT_DIGITS {
         return None;

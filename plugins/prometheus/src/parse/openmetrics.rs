@@ -2,8 +2,8 @@
 
 use cepmon_sdk::batch::{Exemplar, Kind};
 
-use super::family::{Meta, apply_meta, enter_family_of_sample, parse_meta_name};
-use super::label::{Rules, parse_label_set, parse_series, span};
+use super::family::{Meta, apply_meta, parse_meta_name, parse_series_in_family};
+use super::label::{Rules, parse_label_set, span};
 use super::number;
 use super::scan::{Parsed, Scan};
 
@@ -27,10 +27,9 @@ pub(super) fn parse(scan: &mut Scan) -> Parsed<()> {
 
 #[inline(always)]
 fn parse_sample(scan: &mut Scan) -> Parsed<()> {
-    let text = parse_series(scan, false)?;
+    let series = parse_series_in_family(scan, false)?;
     let value = parse_number(scan, "expected value after metric")?;
-    enter_family_of_sample(scan, text.name);
-    scan.push_sample(text.series, value);
+    scan.push_sample(series, value);
     if scan.byte() == b' ' && !is_exemplar(scan) {
         let timestamp_ms = parse_timestamp(scan, "invalid timestamp")?;
         scan.set_timestamp(timestamp_ms);

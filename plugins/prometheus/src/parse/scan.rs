@@ -2,6 +2,8 @@
 
 use cepmon_sdk::batch::{Columns, Family, Kind, NO_TIME, Span};
 
+use super::template::Template;
+use super::word::{find_newline, is_utf8};
 use super::{Options, ParseError};
 
 /// How much of a line an error shows.
@@ -20,14 +22,18 @@ pub(super) type Parsed<T> = Result<T, Problem>;
 
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// The body and one newline behind it, so that every line ends and loops need no second condition.
+    /// The body and a few newlines behind it, so that every line ends and words can be read to its last byte.
     pub(super) bytes: Vec<u8>,
-    /// Length of the body without that newline.
+    /// Length of the body without those newlines.
     pub(super) end: usize,
     pub(super) at: usize,
     /// Label values need no check of their own when the whole body is UTF-8, which costs one fast pass.
     pub(super) is_utf8: bool,
     pub(super) columns: Columns,
+    /// The shape of the last sample of this family.
+    pub(super) template: Template,
+    /// Where the label values of the series text that was parsed last stand, without their quotes.
+    pub(super) label_values: Vec<(u32, u32)>,
     /// Unescaped help texts and names; they follow the body in the batch's text.
     pub(super) appended: Vec<u8>,
     honor_timestamps: bool,
@@ -36,8 +42,8 @@ pub(super) struct Scan {
 impl Scan {
     pub(super) fn new(mut bytes: Vec<u8>, options: Options) -> Self {
         let end = bytes.len();
-        let is_utf8 = std::str::from_utf8(&bytes).is_ok();
-        bytes.push(b'\n');
+        let is_utf8 = is_utf8(&bytes);
+        bytes.extend_from_slice(&[b'\n'; 8]);
         let samples = end / BYTES_PER_SAMPLE + 1;
         let columns = Columns {
             text: Vec::new(),
@@ -51,7 +57,17 @@ impl Scan {
             native_histograms: Vec::new(),
             warnings: Vec::new(),
         };
-        Self { bytes, end, at: 0, is_utf8, columns, appended: Vec::new(), honor_timestamps: options.honor_timestamps }
+        Self {
+            bytes,
+            end,
+            at: 0,
+            is_utf8,
+            columns,
+            template: Template::default(),
+            label_values: Vec::new(),
+            appended: Vec::new(),
+            honor_timestamps: options.honor_timestamps,
+        }
     }
 
     /// The byte here; behind the end there are only newlines.
@@ -73,9 +89,7 @@ impl Scan {
 
     /// From here to the newline, which is not consumed.
     pub(super) fn rest_of_line(&self) -> &[u8] {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
-        &rest[..length]
+        self.bytes.get(self.at..find_newline(&self.bytes, self.at)).unwrap_or_default()
     }
 
     #[inline(always)]
@@ -96,6 +110,7 @@ impl Scan {
     }
 
     pub(super) fn push_family(&mut self, name: Span, kind: Kind) -> &mut Family {
+        self.template.forget();
         if self.columns.families.last().is_some_and(|family| family.samples == 0) {
             self.columns.families.pop();
         }

@@ -33,6 +33,44 @@ fn an_openmetrics_body_has_units_and_times() {
     fixture!("shop.openmetrics", Format::OpenMetrics);
 }
 
+/// The shape of earlier lines must not change what a line means.
+#[test]
+fn every_line_is_parsed_as_if_it_stood_alone() {
+    let lines = [
+        "m{a=\"1\",b=\"x\"} 1",
+        "m{a=\"2\",b=\"\"} 2.5",
+        "m{a=\"a longer value\",b=\"q\\\"\\\\\"} 3 1700000000000",
+        "m{a=\"\\\\\",b=\"two\nlines\"} 4",
+        "m{a=\"1\"} 5",
+        "m{a=\"1\",b=\"x\",c=\"y\"} 6",
+        "m{a=\"1\",b=\"x\",} 7",
+        "m{b=\"1\",a=\"x\"} 8",
+        "mm{a=\"1\",b=\"x\"} 9",
+        "m {a=\"1\",b=\"x\"} 10",
+        "m 11",
+        "m{} 12",
+        "{\"m\",a=\"1\"} 13",
+        "m{\"a.b\"=\"1\"} 14",
+        "# TYPE m gauge",
+        "m{a=\"1\",b=\"x\"}15",
+    ];
+    for first in lines {
+        for second in lines {
+            // Each twice in a row, so that its shape is learned before the other one comes.
+            let body = [first, first, second, second, first].map(|line| format!("{line}\n")).concat();
+            let together = samples(&body);
+            let alone: Vec<_> = [first, first, second, second, first].iter().flat_map(|line| samples(&format!("{line}\n"))).collect();
+            assert_eq!(together, alone, "{body}");
+        }
+    }
+}
+
+fn samples(body: &str) -> Vec<(String, f64)> {
+    let columns = parse(body.into(), Format::Text, Options::default()).unwrap();
+    let text = |span: &[u32]| String::from_utf8(columns.text[span[0] as usize..][..span[1] as usize].to_vec()).unwrap();
+    columns.series.chunks(2).map(text).zip(columns.values.iter().copied()).collect()
+}
+
 #[test]
 fn histogram_samples_belong_to_their_family() {
     let body = "# TYPE d histogram\nd_bucket{le=\"1\"} 2\nd_bucket{le=\"+Inf\"} 3\nd_sum 4.5\nd_count 3\nd_other 1\nd 7\n";

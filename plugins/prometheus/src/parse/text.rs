@@ -2,8 +2,7 @@
 
 use cepmon_sdk::batch::Kind;
 
-use super::family::{Meta, apply_meta, enter_family_of_sample, parse_meta_name};
-use super::label::parse_series;
+use super::family::{Meta, apply_meta, parse_meta_name, parse_series_in_family};
 use super::number;
 use super::scan::{Parsed, Scan};
 
@@ -23,11 +22,10 @@ pub(super) fn parse(scan: &mut Scan) -> Parsed<()> {
 
 #[inline(always)]
 fn parse_sample(scan: &mut Scan) -> Parsed<()> {
-    let text = parse_series(scan, true)?;
+    let series = parse_series_in_family(scan, true)?;
     scan.skip_blanks();
     let value = parse_value(scan)?;
-    enter_family_of_sample(scan, text.name);
-    scan.push_sample(text.series, value);
+    scan.push_sample(series, value);
     scan.skip_blanks();
     if scan.byte() != b'\n' {
         let timestamp_ms = parse_timestamp(scan)?;
