@@ -5,7 +5,7 @@ use cepmon_model::{LabelSet, MatchOp};
 use serde_json::{Value, json};
 
 use crate::config::InhibitRuleEntry;
-use crate::mute::Inhibition;
+use crate::mute::{Inhibition, Sources};
 use crate::notify::Notification;
 use crate::route::parse_matchers;
 
@@ -72,7 +72,8 @@ fn inhibition_mutes_what_alertmanager_mutes() {
         let rules: Vec<InhibitRuleEntry> = serde_json::from_value(rules).unwrap();
         let firing: Vec<LabelSet> = case["setup"]["firing"].as_array().unwrap().iter().map(labels).collect();
         let target = labels(&case["input"]);
-        let is_muted = rules.iter().any(|rule| Inhibition::check(rule, "", &mut Vec::new()).unwrap().mutes(&target, &firing));
+        let rules: Vec<Inhibition> = rules.iter().map(|rule| Inhibition::check(rule, "", &mut Vec::new()).unwrap()).collect();
+        let is_muted = Sources::of(&rules, firing.iter()).mute(&target);
         assert_eq!(Value::Bool(is_muted), case["inhibited"], "{case}");
     }
 }

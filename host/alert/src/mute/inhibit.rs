@@ -1,5 +1,7 @@
 //! Inhibition: while a source alert fires, target alerts that share some labels with it are not told of (Alertmanager 0.26).
 
+use std::collections::HashMap;
+
 use cepmon_model::{LabelSet, Matcher};
 
 use crate::Problem;
@@ -37,17 +39,43 @@ impl Inhibition {
         (problems.len() == before).then(|| Self { source, target, equal: entry.equal.clone() })
     }
 
-    /// Whether an alert with these labels is muted by one of the firing alerts. An alert that is source and target at once is not
-    /// muted by another such alert, else two of them would mute each other.
-    pub fn mutes<'a>(&self, labels: &LabelSet, firing: impl IntoIterator<Item = &'a LabelSet>) -> bool {
-        if !matches_all(&self.target, labels) {
-            return false;
-        }
-        let is_two_sided = matches_all(&self.source, labels);
-        firing.into_iter().any(|source| {
-            matches_all(&self.source, source)
-                && self.equal.iter().all(|name| source.get(name) == labels.get(name))
-                && !(is_two_sided && matches_all(&self.target, source))
+    fn shared<'a>(&self, labels: &'a LabelSet) -> Vec<Option<&'a str>> {
+        self.equal.iter().map(|name| labels.get(name)).collect()
+    }
+}
+
+/// The firing alerts that can mute others, by the labels that source and target share: looking one alert up does not depend on how
+/// many fire.
+#[derive(Debug)]
+pub struct Sources<'a> {
+    rules: Vec<(&'a Inhibition, SharedLabels<'a>)>,
+}
+
+/// Values of the shared labels, and whether a source with them is no target itself.
+type SharedLabels<'a> = HashMap<Vec<Option<&'a str>>, bool>;
+
+impl<'a> Sources<'a> {
+    /// Sorts the firing alerts by what they can mute.
+    pub fn of(inhibitions: &'a [Inhibition], firing: impl Iterator<Item = &'a LabelSet> + Clone) -> Self {
+        let index = |inhibition: &'a Inhibition| {
+            let mut shared = SharedLabels::new();
+            for labels in firing.clone().filter(|labels| matches_all(&inhibition.source, labels)) {
+                *shared.entry(inhibition.shared(labels)).or_default() |= !matches_all(&inhibition.target, labels);
+            }
+            (inhibition, shared)
+        };
+        Self { rules: inhibitions.iter().map(index).collect() }
+    }
+
+    /// Whether an alert with these labels is muted. An alert that is source and target at once is not muted by another such alert,
+    /// else two of them would mute each other.
+    pub fn mute(&self, labels: &LabelSet) -> bool {
+        self.rules.iter().any(|(inhibition, shared)| {
+            matches_all(&inhibition.target, labels)
+                && match shared.get(&inhibition.shared(labels)) {
+                    Some(has_pure_source) => *has_pure_source || !matches_all(&inhibition.source, labels),
+                    None => false,
+                }
         })
     }
 }
@@ -76,18 +104,20 @@ mod tests {
 
     #[test]
     fn a_source_mutes_targets_of_its_own_host_only() {
-        let rule = rule("alertname=HostDown", "severity=warning");
+        let rules = [rule("alertname=HostDown", "severity=warning")];
         let firing = [labels(&[("alertname", "HostDown"), ("host", "a")])];
-        assert!(rule.mutes(&labels(&[("alertname", "Slow"), ("severity", "warning"), ("host", "a")]), &firing));
-        assert!(!rule.mutes(&labels(&[("alertname", "Slow"), ("severity", "warning"), ("host", "b")]), &firing));
-        assert!(!rule.mutes(&labels(&[("alertname", "Slow"), ("severity", "critical"), ("host", "a")]), &firing));
+        let sources = Sources::of(&rules, firing.iter());
+        assert!(sources.mute(&labels(&[("alertname", "Slow"), ("severity", "warning"), ("host", "a")])));
+        assert!(!sources.mute(&labels(&[("alertname", "Slow"), ("severity", "warning"), ("host", "b")])));
+        assert!(!sources.mute(&labels(&[("alertname", "Slow"), ("severity", "critical"), ("host", "a")])));
     }
 
     #[test]
     fn an_alert_does_not_mute_its_like() {
-        let rule = rule("severity=~\"warning|critical\"", "severity=warning");
+        let rules = [rule("severity=~\"warning|critical\"", "severity=warning")];
         let warning = labels(&[("severity", "warning"), ("host", "a")]);
-        assert!(!rule.mutes(&warning, [&warning]));
-        assert!(rule.mutes(&warning, [&labels(&[("severity", "critical"), ("host", "a")])]));
+        let critical = labels(&[("severity", "critical"), ("host", "a")]);
+        assert!(!Sources::of(&rules, [&warning].into_iter()).mute(&warning));
+        assert!(Sources::of(&rules, [&warning, &critical].into_iter()).mute(&warning));
     }
 }

@@ -3,5 +3,5 @@
 mod inhibit;
 mod interval;
 
-pub use inhibit::Inhibition;
+pub use inhibit::{Inhibition, Sources};
 pub use interval::TimeInterval;

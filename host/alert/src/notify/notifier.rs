@@ -14,7 +14,7 @@ use crate::notify::alert_group::{AlertGroup, group_key};
 use crate::notify::dedup::GroupState;
 use crate::notify::delivery::Delivery;
 use crate::notify::log::{NotificationLog, log_key};
-use crate::notify::pipeline::Stages;
+use crate::notify::pipeline::{Stages, muting_sources};
 use crate::notify::{AlertGroupView, AlertView, Notification};
 use crate::receiver::{Receiver, SendError};
 use crate::route::group_labels;
@@ -104,14 +104,14 @@ impl Notifier {
     pub fn alerts(&self) -> Vec<AlertView> {
         let now = self.clock.now();
         let state = self.lock();
-        let stages = state.stages(&self.options.external_url, now);
+        let sources = muting_sources(&state.config, &state.alerts, now);
         let firing = state.alerts.iter().filter(|(_, alert)| alert.status(now) == AlertStatus::Firing);
         firing
             .map(|(fingerprint, alert)| AlertView {
                 alert: alert.clone(),
                 fingerprint: *fingerprint,
                 receivers: state.config.routes.matching(&alert.labels).iter().map(|route| route.receiver.clone()).collect(),
-                is_inhibited: stages.is_inhibited(&alert.labels),
+                is_inhibited: sources.mute(&alert.labels),
             })
             .collect()
     }
@@ -252,21 +252,27 @@ impl Notifier {
     fn flush_groups(&self, state: &mut State, now: TimestampMs) {
         let is_due = |group: &&AlertGroup| group.deliveries.is_empty() && group.next_flush_at <= now;
         let due: Vec<String> = state.groups.values().filter(is_due).map(|group| group.key.clone()).collect();
+        if due.is_empty() {
+            return;
+        }
+        let State { config, alerts, groups, log, .. } = state;
+        let sources = muting_sources(config, alerts, now);
         for key in due {
-            let Some(mut group) = state.groups.remove(&key) else { continue };
+            let Some(mut group) = groups.remove(&key) else { continue };
             if group.alerts.is_empty() {
                 continue;
             }
             let alerts = group.begin_flush(now);
-            let outcome = state.stages(&self.options.external_url, now).run(&group, alerts);
+            let stages = Stages { config, log, sources: &sources, external_url: &self.options.external_url, now };
+            let outcome = stages.run(&group, alerts);
             for (log_key, told) in outcome.noted {
-                if let Err(error) = state.log.put(&log_key, told, group.route.repeat_interval_ms, now, &*self.record) {
+                if let Err(error) = log.put(&log_key, told, group.route.repeat_interval_ms, now, &*self.record) {
                     tracing::warn!(group = %key, %error, "cannot keep what a receiver knows");
                 }
             }
             group.deliveries = outcome.deliveries;
             group.end_flush();
-            state.groups.insert(key, group);
+            groups.insert(key, group);
         }
     }
 
@@ -330,9 +336,5 @@ impl State {
             let group = self.groups.entry(key).or_insert_with_key(|key| AlertGroup::new(key.clone(), route.clone(), labels, now));
             group.insert(alert.clone(), now);
         }
-    }
-
-    fn stages<'a>(&'a self, external_url: &'a str, now: TimestampMs) -> Stages<'a> {
-        Stages { config: &self.config, log: &self.log, alerts: &self.alerts, external_url, now }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, TimestampMs};
+use cepmon_model::TimestampMs;
 
 use crate::config::{AlertmanagerConfig, Integration};
+use crate::mute::Sources;
 use crate::notify::Notification;
 use crate::notify::alert_group::AlertGroup;
 use crate::notify::dedup::{GroupState, Reason, reason};
@@ -27,8 +28,8 @@ pub(crate) struct FlushOutcome {
 pub(crate) struct Stages<'a> {
     pub(crate) config: &'a AlertmanagerConfig,
     pub(crate) log: &'a NotificationLog,
-    /// All alerts, for inhibition.
-    pub(crate) alerts: &'a BTreeMap<Fingerprint, Alert>,
+    /// What mutes other alerts now.
+    pub(crate) sources: &'a Sources<'a>,
     pub(crate) external_url: &'a str,
     pub(crate) now: TimestampMs,
 }
@@ -37,7 +38,7 @@ impl Stages<'_> {
     /// Runs a group's alerts through all stages, in the order of Alertmanager's `PipelineBuilder`.
     pub(crate) fn run(&self, group: &AlertGroup, alerts: Vec<Alert>) -> FlushOutcome {
         let mut outcome = FlushOutcome::default();
-        let alerts: Vec<Alert> = alerts.into_iter().filter(|alert| !self.is_inhibited(&alert.labels)).collect();
+        let alerts: Vec<Alert> = alerts.into_iter().filter(|alert| !self.sources.mute(&alert.labels)).collect();
         if alerts.is_empty() || self.is_muted_by_time(&group.route) {
             return outcome;
         }
@@ -67,12 +68,6 @@ impl Stages<'_> {
         outcome
     }
 
-    /// Whether a firing alert of another kind keeps this one quiet.
-    pub(crate) fn is_inhibited(&self, labels: &LabelSet) -> bool {
-        let firing = || self.alerts.values().filter(|alert| alert.status(self.now) == AlertStatus::Firing).map(|alert| &alert.labels);
-        self.config.inhibitions.iter().any(|inhibition| inhibition.mutes(labels, firing()))
-    }
-
     fn is_muted_by_time(&self, route: &Route) -> bool {
         let is_in = |names: &[String]| {
             names.iter().any(|name| self.config.time_intervals.get(name).is_some_and(|interval| interval.contains(self.now)))
@@ -96,4 +91,14 @@ impl Stages<'_> {
         let is_told = |alert: &&Alert| integration.sends_resolved || alert.status(self.now) == AlertStatus::Firing;
         alerts.iter().filter(is_told).cloned().collect()
     }
+}
+
+/// The alerts that mute others at a time.
+pub(crate) fn muting_sources<'a>(
+    config: &'a AlertmanagerConfig,
+    alerts: &'a BTreeMap<Fingerprint, Alert>,
+    now: TimestampMs,
+) -> Sources<'a> {
+    let firing = alerts.values().filter(move |alert| alert.status(now) == AlertStatus::Firing).map(|alert| &alert.labels);
+    Sources::of(&config.inhibitions, firing)
 }

@@ -114,7 +114,7 @@ impl RuleGroup {
         let mut unstored = Vec::new();
         let mut alerts = Vec::new();
         for index in 0..self.rules.len() {
-            if self.reads_pending(index, &batch) {
+            if self.reads_unstored(index, &unstored) {
                 self.store(&mut batch, &mut unstored, context);
             }
             let before = context.clock.now();
@@ -201,10 +201,14 @@ impl RuleGroup {
         Ok(())
     }
 
-    /// Whether a rule may read a series that waits in the batch: its expression holds the name, or selects by a pattern of names.
-    fn reads_pending(&self, index: usize, batch: &Batch) -> bool {
+    /// Whether a rule may read what earlier rules gave and is not stored yet: its expression holds the name, or selects by names.
+    fn reads_unstored(&self, index: usize, unstored: &[usize]) -> bool {
         let expr = self.rules[index].config.expr();
-        !batch.is_empty() && (expr.contains(METRIC_NAME) || batch.iter().any(|(labels, ..)| expr.contains(labels.metric_name())))
+        let is_read = |earlier: &usize| match &self.rules[*earlier].config {
+            RuleConfig::Recording(rule) => expr.contains(&rule.name),
+            RuleConfig::Alerting(_) => expr.contains("ALERTS"),
+        };
+        !unstored.is_empty() && (expr.contains(METRIC_NAME) || unstored.iter().any(is_read))
     }
 
     fn store(&mut self, batch: &mut Batch, rules: &mut Vec<usize>, context: &Context) {

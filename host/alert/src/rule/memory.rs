@@ -62,6 +62,23 @@ pub(crate) fn list_alerts(record: &dyn Record, group: &str) -> Result<Remembered
     Ok(Remembered { down_at, alerts })
 }
 
+/// Forgets alerts and times of groups and rules that are not there any more, so that renames do not pile up.
+pub(crate) fn forget_others(record: &dyn Record, is_known: impl Fn(&str, Option<&str>) -> bool) -> Result<(), BoxError> {
+    for (key, _) in record.state_list(ALERT_SPACE)? {
+        let mut parts = key.split('\n');
+        let group = parts.next().unwrap_or_default();
+        if !is_known(group, parts.next()) {
+            record.state_put(ALERT_SPACE, &key, None)?;
+        }
+    }
+    for (group, _) in record.state_list(TIME_SPACE)? {
+        if !is_known(&group, None) {
+            record.state_put(TIME_SPACE, &group, None)?;
+        }
+    }
+    Ok(())
+}
+
 fn read_alert(value: &[u8]) -> Option<ActiveAlert> {
     let text = std::str::from_utf8(value).ok()?;
     let (active_at, rest) = text.split_once(' ')?;

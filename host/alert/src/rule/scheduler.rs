@@ -1,7 +1,7 @@
 //! When groups are evaluated: each on its own beat, spread over its interval, the same after a restart. What an evaluation does is
 //! the group's matter.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::Alert;
 use crate::rule::alerting::milliseconds;
 use crate::rule::group::chain;
+use crate::rule::memory;
 use crate::rule::{Context, GroupConfig, GroupStatus, RuleGroup};
 
 /// How many groups are evaluated at the same time: rules must not starve queries of people.
@@ -73,6 +74,8 @@ impl Scheduler {
             slot.gone.notify_one();
         }
         let mut ended = Vec::new();
+        let names: HashMap<String, HashSet<String>> =
+            groups.iter().map(|config| (config.key(), config.rules.iter().map(|rule| rule.name().to_owned()).collect())).collect();
         for config in groups {
             let key = config.key();
             let group = match old.remove(&key) {
@@ -93,6 +96,10 @@ impl Scheduler {
             && let Err(error) = self.context.record.append_samples(&marks)
         {
             tracing::warn!(series = marks.len(), error = %chain(&*error), "cannot end the series of removed rules");
+        }
+        let is_known = |group: &str, rule: Option<&str>| names.get(group).is_some_and(|rules| rule.is_none_or(|rule| rules.contains(rule)));
+        if let Err(error) = memory::forget_others(&*self.context.record, is_known) {
+            tracing::warn!(error = %chain(&*error), "cannot forget the alerts of removed rules");
         }
         self.changed.notify_one();
     }

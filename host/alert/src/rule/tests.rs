@@ -6,7 +6,7 @@ use std::time::Duration;
 use cepmon_model::{LabelSet, TimestampMs, is_stale};
 use serde_json::json;
 
-use crate::rule::{AlertState, CheckOptions, Context, GroupConfig, RuleFile, RuleGroup, RuleHealth, check_rule_file};
+use crate::rule::{AlertSink, AlertState, CheckOptions, Context, GroupConfig, RuleFile, RuleGroup, RuleHealth, Scheduler, check_rule_file};
 use crate::testing::{Answers, Memory, VirtualClock};
 
 const SECOND: TimestampMs = 1_000;
@@ -204,6 +204,32 @@ fn a_reload_keeps_what_did_not_change() {
     let (group, gone) = group.replaced_by(next);
     assert_eq!(group.status().rules[0].state(), AlertState::Firing);
     assert_eq!(gone.iter().map(ToString::to_string).collect::<Vec<_>>(), ["gone"]);
+}
+
+#[test]
+fn a_removed_group_leaves_stale_marks_and_no_memory() {
+    #[derive(Debug)]
+    struct Nobody;
+    impl AlertSink for Nobody {
+        fn put_alerts(&self, _: Vec<crate::Alert>) {}
+    }
+    let world = World::new();
+    world.answers.set("x", &[(&[], 1.0)]);
+    let config = || groups(json!({"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "x"}]}]})).unwrap();
+    group(json!([{"alert": "A", "expr": "x"}, {"alert": "Old", "expr": "x"}])).evaluate(0, &world.context);
+    let keys = || -> Vec<String> { world.memory.state.lock().unwrap().keys().map(|(_, key)| key.clone()).collect() };
+    assert_eq!(keys().len(), 3, "two alerts and the time of the evaluation");
+    let scheduler = Scheduler::new(world.context.clone(), Arc::new(Nobody));
+    scheduler.apply(config());
+    assert_eq!(keys().len(), 2, "the alert of the rule that is gone is forgotten");
+    world.batches();
+    let mut restored = RuleGroup::new(config().remove(0));
+    restored.evaluate(15 * SECOND, &world.context);
+    assert_eq!(world.batches(), [r#"ALERTS{alertname="A", alertstate="firing"} 1 @15000; ALERTS_FOR_STATE{alertname="A"} 0 @15000"#]);
+    let (_, gone) = restored.replaced_by(GroupConfig { rules: Vec::new(), ..config().remove(0) });
+    assert_eq!(gone.len(), 2);
+    scheduler.apply(Vec::new());
+    assert!(keys().is_empty());
 }
 
 #[test]
