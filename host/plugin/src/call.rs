@@ -28,6 +28,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) target_name: &'a str,
     pub(crate) target: Option<TargetAddress>,
     pub(crate) timeout: Duration,
+    /// Whether a failure counts towards back-off.
+    pub(crate) may_back_off: bool,
 }
 
 impl Asking<'_> {
@@ -46,7 +48,9 @@ impl Asking<'_> {
             Ok(_) => crate::lock_mutex(self.back_off).succeeded(self.target_name),
             Err(error) => {
                 counters.count_failure(error, self.target_name);
-                crate::lock_mutex(self.back_off).failed(self.target_name, error, Instant::now());
+                if self.may_back_off {
+                    crate::lock_mutex(self.back_off).failed(self.target_name, error, Instant::now());
+                }
             }
         }
         result

@@ -111,7 +111,7 @@ pub struct LogStreamSpec {
 
 impl PluginHost {
     /// Starts the engine and loads all plugins. A file that cannot be loaded is no error: it stands in [`PluginHost::plugins`] with
-    /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond.
+    /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond. It blocks: not for a thread of the runtime.
     pub fn open(options: Options) -> Result<Self, Error> {
         let engine = engine::open(Some(&options.cache_dir), &options.limits)?;
         let shared = Arc::new(Shared {
@@ -128,7 +128,8 @@ impl PluginHost {
     }
 
     /// Reads the folders and lock files again. New and changed files are compiled and linked beside the running ones and then take
-    /// their place; calls under way end on the old ones; a file that cannot be loaded never replaces one that runs.
+    /// their place; calls under way end on the old ones; a file that cannot be loaded never replaces one that runs. It blocks while it
+    /// compiles: not for a thread of the runtime.
     pub fn reload(&self) -> ReloadReport {
         match Loading::new(&self.inner) {
             Ok(loading) => loading.run(),
@@ -156,7 +157,7 @@ impl PluginHost {
     pub fn check_settings(&self, plugin: &str, settings: &serde_json::Value) -> Result<String, SettingsError> {
         let entries = self.entries();
         let Some(entry) = entries.get(plugin) else {
-            return Err(SettingsError::whole(plugin, unknown_plugin(plugin, &entries)));
+            return Err(SettingsError::whole(plugin, unknown_plugin(plugin, &entries).to_string()));
         };
         match (&entry.package, &entry.loaded) {
             (Some(package), _) => crate::settings::check_settings(&package.manifest, settings),
@@ -196,7 +197,9 @@ impl PluginHost {
     /// is lost because a parser is bad. The deadline is [`Limits::parse_time`].
     pub async fn parse(&self, plugin: &str, lines: &LineBatch, stream: &LogStreamSpec) -> Result<LogBatch, CallError> {
         let entry = self.entry(plugin, PluginKind::LogParser)?;
-        let asking = self.asking(&entry, None, self.inner.options.limits.parse_time)?;
+        let mut asking = self.asking(&entry, None, self.inner.options.limits.parse_time)?;
+        // Callers halve a batch that fails until the bad line is alone; backing off on the way there would punish its neighbours.
+        asking.may_back_off = lines.len() <= 1;
         let loaded = Arc::clone(asking.plugin);
         let (labels, settings) = (stream.labels.clone(), stream.settings.to_string());
         let request = Request::Parse { lines, stream: wit::types::LogStream { labels, settings } };
@@ -220,8 +223,7 @@ impl PluginHost {
     fn entry(&self, plugin: &str, kind: PluginKind) -> Result<Arc<Entry>, CallError> {
         let entries = self.entries();
         let Some(entry) = entries.get(plugin) else {
-            let message = format!("no plugin \"{plugin}\": {}", unknown_plugin(plugin, &entries));
-            return Err(CallError::new(FailureKind::Load, message));
+            return Err(CallError::new(FailureKind::Load, unknown_plugin(plugin, &entries).to_string()));
         };
         match entry.package.as_ref().map(|package| package.manifest.kind) {
             Some(own) if own != kind => {
@@ -242,6 +244,7 @@ impl PluginHost {
             target_name: target.map_or("", |target| target.address.as_str()),
             target: target.and_then(|target| TargetAddress::parse(&target.address, target.is_static)),
             timeout,
+            may_back_off: true,
         })
     }
 }
@@ -264,9 +267,8 @@ fn verified(batch: wit::types::Batch, plugin: &crate::load::LoadedPlugin) -> Res
     Ok(batch)
 }
 
-fn unknown_plugin(plugin: &str, entries: &BTreeMap<String, Arc<Entry>>) -> String {
-    let near = suggestion(plugin, entries.keys().map(String::as_str));
-    format!("there is no plugin of this name{near}; run: cepmon plugin list")
+fn unknown_plugin(plugin: &str, entries: &BTreeMap<String, Arc<Entry>>) -> Error {
+    Error::UnknownPlugin { name: plugin.to_owned(), suggestion: suggestion(plugin, entries.keys().map(String::as_str)) }
 }
 
 /// A thread that drops idle guests and connections; it ends within its interval after the host.

@@ -89,6 +89,19 @@ pub(crate) fn plugin(manifest: &str, wat: Wat<'_>) -> Vec<u8> {
 
 /// The core module of a plugin of the manifest's kind.
 pub(crate) fn module(manifest: &str, wat: Wat<'_>) -> Vec<u8> {
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_str("plugin.wit", include_str!("../../../wit/plugin.wit")).unwrap();
+    module_with(manifest, wat, &resolve, package, None)
+}
+
+/// The same for a world of some package, if it is not the contract's own.
+pub(crate) fn module_with(
+    manifest: &str,
+    wat: Wat<'_>,
+    resolve: &wit_parser::Resolve,
+    package: wit_parser::PackageId,
+    other_world: Option<&str>,
+) -> Vec<u8> {
     let (world, function, parameters) = if manifest.contains("kind = \"probe\"") {
         ("probe", "probe-api@0.1.0#check", "i32 i32 i32 i32 i32 i32 i64")
     } else if manifest.contains("kind = \"log-parser\"") {
@@ -115,10 +128,8 @@ pub(crate) fn module(manifest: &str, wat: Wat<'_>) -> Vec<u8> {
             {body}))"#
     );
     let mut module = wat::parse_str(text).unwrap();
-    let mut resolve = wit_parser::Resolve::default();
-    let package = resolve.push_str("plugin.wit", include_str!("../../../wit/plugin.wit")).unwrap();
-    let world = resolve.select_world(&[package], Some(world)).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, wit_component::StringEncoding::UTF8).unwrap();
+    let world = resolve.select_world(&[package], Some(other_world.unwrap_or(world))).unwrap();
+    wit_component::embed_component_metadata(&mut module, resolve, world, wit_component::StringEncoding::UTF8).unwrap();
     module
 }
 

@@ -3,6 +3,7 @@
 
 use cepmon_model::{LogBatch, LogField, STALE_NAN_BITS, SampleBatch, Span, stale_nan};
 
+use crate::capability::log::escaped;
 use crate::limits::CallLimits;
 
 /// Warnings kept of one call, and bytes of each.
@@ -140,7 +141,7 @@ fn clip_warnings(warnings: &mut Vec<String>) {
     warnings.truncate(MAX_WARNINGS);
     for warning in warnings.iter_mut() {
         let end = warning.floor_char_boundary(MAX_WARNING_BYTES);
-        warning.truncate(end);
+        *warning = escaped(&warning[..end]);
     }
     if more > 0 {
         warnings.push(format!("{more} more warnings"));

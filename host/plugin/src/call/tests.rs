@@ -53,7 +53,7 @@ async fn each_hostile_guest_has_its_kind_and_the_neighbour_goes_on() {
         ("outside", FailureKind::Output, "list pointer/length out of bounds of memory"),
         ("huge", FailureKind::Output, "too much data is being copied"),
         ("failing", FailureKind::Guest, "test_up"),
-        ("nobody", FailureKind::Load, "there is no plugin of this name"),
+        ("nobody", FailureKind::Load, "cannot find plugin \"nobody\""),
     ] {
         let error = collect(&test.host, plugin).await.unwrap_err();
         assert_eq!(error.kind, kind, "{plugin}: {error}");
@@ -157,4 +157,20 @@ async fn probes_and_log_parsers_answer_too() {
         (error.kind, error.message.as_str()),
         (FailureKind::Load, "plugin \"probe\" has kind probe, here it would have to be exporter")
     );
+}
+
+#[tokio::test]
+async fn halving_a_poisoned_batch_of_lines_does_not_back_off_before_the_line_is_found() {
+    let parser = plugin(&manifest("parser", "").replace("exporter", "log-parser"), TRAP);
+    let test = TestHost::new(&[("parser", parser, Grants::default())]);
+    let stream = crate::LogStreamSpec { labels: Vec::new(), settings: "{}".into() };
+    let two = crate::LineBatch { bytes: b"ab".to_vec(), offsets: vec![0, 1, 1, 2], times_ns: vec![1, 2] };
+    let one = crate::LineBatch { bytes: b"a".to_vec(), offsets: vec![0, 1], times_ns: vec![1] };
+    for _ in 0..8 {
+        assert!(!test.host.parse("parser", &two, &stream).await.unwrap_err().message.contains("not asked again"));
+    }
+    for _ in 0..5 {
+        test.host.parse("parser", &one, &stream).await.unwrap_err();
+    }
+    assert!(test.host.parse("parser", &one, &stream).await.unwrap_err().message.contains("not asked again"));
 }

@@ -98,3 +98,38 @@ impl AsyncWrite for Stream {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::testing::{MANIFEST, TestHost, Wat, module_with, target};
+    use crate::{Grants, wrap};
+
+    /// A component that imports functions of WASI beside the contract's world.
+    fn foreign(imports: &str, body: &str) -> Vec<u8> {
+        let mut resolve = wit_parser::Resolve::default();
+        resolve.push_str("plugin.wit", include_str!("../../../../wit/plugin.wit")).unwrap();
+        let cli = "package wasi:cli@0.2.0; interface environment { get-environment: func() -> list<tuple<string, string>>; }";
+        resolve.push_str("cli.wit", cli).unwrap();
+        resolve.push_str("random.wit", "package wasi:random@0.2.0; interface random { get-random-u64: func() -> u64; }").unwrap();
+        let world = "package test:test; world foreign { include cepmon:plugin/exporter@0.1.0; \
+                     import wasi:cli/environment@0.2.0; import wasi:random/random@0.2.0; }";
+        let package = resolve.push_str("test.wit", world).unwrap();
+        let module = module_with(MANIFEST, Wat { imports, body }, &resolve, package, Some("foreign"));
+        wrap(&module, MANIFEST, std::path::Path::new("test.wasm")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_foreign_component_runs_and_finds_an_empty_environment() {
+        // The environment's list becomes the batch's text: its length is the number of variables.
+        let environment = r#"(import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
+                             (import "wasi:random/random@0.2.0" "get-random-u64" (func $random (result i64)))"#;
+        let body = "(if (i64.eqz (call $random)) (then unreachable)) (call $environment (i32.const 1028)) i32.const 1024";
+        let test = TestHost::new(&[("test", foreign(environment, body), Grants::default())]);
+        let status = &test.host.plugins()[0];
+        assert_eq!(status.imports, ["cepmon:plugin/types", "wasi:cli/environment", "wasi:random/random"]);
+        let batch = test.host.collect("test", &target(""), Duration::from_secs(20)).await.unwrap();
+        assert!(std::env::vars().next().is_some() && batch.text.is_empty());
+    }
+}

@@ -62,6 +62,9 @@ fn warnings_are_clipped_at_a_character() {
     assert_eq!(batch.warnings.len(), 17);
     assert_eq!(batch.warnings[0].len(), 1024);
     assert_eq!(batch.warnings[16], "4 more warnings");
+    let mut batch = SampleBatch { warnings: vec!["a\nb".to_owned()], ..good() };
+    samples(&mut batch, &limits()).unwrap();
+    assert_eq!(batch.warnings, ["a\\nb"], "no guest forges a line of the log");
 }
 
 #[test]
