@@ -25,6 +25,25 @@ impl LabelSet {
         builder.build()
     }
 
+    /// A label set from pairs that are mostly sorted by name, each name once and no value empty: two allocations then, whatever the number
+    /// of labels. Others are accepted too and cost more.
+    pub fn from_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
+        let is_sorted = pairs.clone().is_sorted_by(|left, right| left.0 < right.0);
+        if !is_sorted || pairs.clone().any(|(_, value)| value.is_empty()) {
+            return Self::from_pairs(pairs);
+        }
+        let (bytes, count) = pairs.clone().fold((0, 0), |(bytes, count), (name, value)| (bytes + name.len() + value.len(), count + 1));
+        let mut text = String::with_capacity(bytes);
+        let mut ends = Vec::with_capacity(2 * count);
+        for (name, value) in pairs {
+            for part in [name, value] {
+                text.push_str(part);
+                ends.push(u32::try_from(text.len()).expect("BUG: a label set over 4 GiB"));
+            }
+        }
+        Self { text: text.into(), ends: ends.into() }
+    }
+
     /// Labels in the order of their names.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> + Clone {
         (0..self.len()).map(|index| self.label(index))
@@ -222,6 +241,15 @@ mod tests {
         let set = LabelSet::from_pairs([("__name__", "m"), ("path", "C:\\\"\n")]);
         assert_eq!(set.to_string(), r#"m{path="C:\\\"\n"}"#);
         assert_eq!(LabelSet::default().to_string(), "{}");
+    }
+
+    #[test]
+    fn sorted_and_unsorted_pairs_make_the_same_set() {
+        let sorted = [("__name__", "m"), ("a", "1"), ("b", "2")];
+        let unsorted = [("b", "2"), ("c", ""), ("a", "1"), ("__name__", "m")];
+        assert_eq!(LabelSet::from_sorted(sorted.into_iter()), LabelSet::from_pairs(unsorted));
+        assert_eq!(LabelSet::from_sorted(unsorted.into_iter()), LabelSet::from_pairs(sorted));
+        assert_eq!(LabelSet::from_sorted(std::iter::empty()), LabelSet::default());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
-use cepmon_model::{LabelSet, LabelSetBuilder, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
+use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
 use hashbrown::HashMap;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
@@ -203,13 +203,14 @@ impl BlockIndex {
         let maps = batch.column_by_name("labels")?.as_map_opt()?;
         let (keys, values) = (maps.keys().as_string_opt::<i32>()?, maps.values().as_string_opt::<i32>()?);
         let offsets = maps.value_offsets();
+        let mut pairs = Vec::new();
         for row in 0..batch.num_rows() {
-            let mut labels = LabelSetBuilder::default();
-            labels.set(METRIC_NAME, metric.value(row));
-            for entry in offsets[row] as usize..offsets[row + 1] as usize {
-                labels.set(keys.value(entry), values.value(entry));
-            }
-            self.index.insert(u32::try_from(self.ids.len()).ok()?, &labels.build());
+            pairs.clear();
+            pairs.push((METRIC_NAME, metric.value(row)));
+            pairs.extend((offsets[row] as usize..offsets[row + 1] as usize).map(|entry| (keys.value(entry), values.value(entry))));
+            // The metric's name is not in the map, and names before it in the alphabet are (`A`).
+            pairs.sort_unstable_by_key(|&(name, _)| name);
+            self.index.insert(u32::try_from(self.ids.len()).ok()?, &LabelSet::from_sorted(pairs.iter().copied()));
             self.ids.push(SeriesId(ids[row]));
             let (first_row, rows) = (first_row[row].cast_unsigned(), rows[row].cast_unsigned());
             self.places.push(RowPlace { first_row, rows, min_ts: min_ts[row], max_ts: max_ts[row] });

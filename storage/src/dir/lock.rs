@@ -9,7 +9,7 @@ use crate::Error;
 /// The lock; dropping it lets the next process in.
 #[derive(Debug)]
 pub(crate) struct DirLock {
-    _file: File,
+    file: File,
 }
 
 impl DirLock {
@@ -32,6 +32,15 @@ impl DirLock {
             writeln!(file, "{}", std::process::id())
         };
         note_holder(&mut file).map_err(Error::io("write", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for DirLock {
+    /// Closing the file would do, were it not for a process that is being started just now: until it runs its program it has a copy.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "cannot unlock the data directory before closing it");
+        }
     }
 }

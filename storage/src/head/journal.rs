@@ -191,7 +191,7 @@ impl SeriesReplay {
             for _ in 0..cursor.count()? {
                 pairs.push(self.pairs.get(&cursor.number_u32()?).ok_or(Malformed)?);
             }
-            let labels = LabelSet::from_pairs(pairs.into_iter().map(|(name, value)| (name, value)));
+            let labels = LabelSet::from_sorted(pairs.iter().map(|(name, value)| (&**name, &**value)));
             if labels.is_empty() {
                 return Err(Malformed);
             }

@@ -10,7 +10,7 @@ mod select;
 
 use std::cmp::Ordering;
 
-use cepmon_model::{LabelSet, LabelSetBuilder, METRIC_NAME};
+use cepmon_model::{LabelSet, METRIC_NAME};
 
 use pair::PairTable;
 use posting::Postings;
@@ -101,12 +101,7 @@ impl LabelIndex {
 
     /// The labels of a series; empty if there is no such series.
     pub(crate) fn labels(&self, number: u32) -> LabelSet {
-        let mut builder = LabelSetBuilder::default();
-        for &pair in self.pair_list(number) {
-            let (name, value) = self.pairs.text(pair);
-            builder.set(name, value);
-        }
-        builder.build()
+        LabelSet::from_sorted(self.pair_list(number).iter().map(|&pair| self.pairs.text(pair)))
     }
 
     /// Whether a series has exactly these labels.

@@ -170,12 +170,17 @@ fn replay(layout: &Layout, memory: &mut Memory, report: &mut OpenReport) -> Resu
         report.replayed_records += read.records;
         report.replayed_samples += samples;
         report.torn_bytes += read.torn_bytes;
-        if let Some(problem) = read.problem {
+        if let Some(problem) = &read.problem {
             tracing::error!("{problem}");
-            report.problems.push(problem);
+            report.problems.push(problem.clone());
         }
         last = segment;
-        bytes += size - read.torn_bytes;
+        if read.records == 0 && read.problem.is_none() {
+            // Each start makes a segment; those that nothing came to would pile up until the next flush.
+            atomic::remove(&path)?;
+        } else {
+            bytes += size - read.torn_bytes;
+        }
     }
     if report.torn_bytes > 0 {
         tracing::warn!(bytes = report.torn_bytes, "cut an unfinished record off the log; it was never acknowledged");

@@ -28,7 +28,7 @@ fn open(dir: &Path) -> Storage {
 /// Series `m{n="<number>", parity="…"}`, in three metrics.
 fn labels(number: usize) -> LabelSet {
     let metric = format!("m{}", number % 3);
-    let parity = if number % 2 == 0 { "even" } else { "odd" };
+    let parity = if number.is_multiple_of(2) { "even" } else { "odd" };
     LabelSet::from_pairs([("__name__", metric.as_str()), ("n", &number.to_string()), ("parity", parity)])
 }
 

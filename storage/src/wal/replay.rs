@@ -32,8 +32,7 @@ pub(crate) fn replay_segment(
     let header_bytes = SEGMENT_HEADER.len() as u64;
     if size < header_bytes {
         // The process died between making the file and writing its first bytes.
-        report.torn_bytes = size;
-        return Ok(report);
+        return cut(path, 0, size, report);
     }
     let mut header = [0; SEGMENT_HEADER.len()];
     reader.read_exact(&mut header).map_err(Error::io("read", path))?;

@@ -53,6 +53,45 @@ fn kill_9_at_twenty_moments_loses_and_doubles_nothing() {
     }
 }
 
+/// Appends 300 batches to a log that may not grow; says which were acknowledged. Without the variable it is no test and does nothing.
+#[test]
+fn child_that_appends_to_a_full_disk() {
+    let Ok(dir) = std::env::var(DIR_VARIABLE) else { return };
+    let storage = open(dir.as_ref());
+    let series = storage.series_ref(&labels(0), &MetricMetadata::default()).unwrap();
+    let mut out = std::io::stdout();
+    for batch in 0..300 {
+        let samples: Vec<_> = (0..100).map(|index| (series, 1000 * batch + index, (index as f64).sqrt())).collect();
+        if storage.append(&samples).is_ok() {
+            writeln!(out, "acknowledged {batch}").unwrap();
+        }
+    }
+    writeln!(out, "failures {}", storage.stats().append_failures_total).unwrap();
+}
+
+/// A limit on file sizes gives partial writes and errors just as a full disk does. It holds for each file, so an append that goes to a
+/// fresh segment succeeds again.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_refuses_whole_appends_and_loses_none_that_was_acknowledged() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = Command::new("sh");
+    // 64 blocks of 512 bytes or of 1 KiB, as the shell has it.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "storage::tests::crash::child_that_appends_to_a_full_disk", "--nocapture", "--test-threads=1"]);
+    let output = command.env(DIR_VARIABLE, dir.path()).env_remove("CEPMON_FAULT").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let numbers = |word: &str| text.lines().filter_map(|line| line.rsplit_once(word)?.1.trim().parse().ok()).collect::<Vec<i64>>();
+    let acknowledged = numbers("acknowledged ");
+    let failures = numbers("failures ");
+    assert!(failures[0] > 0 && acknowledged.len() as i64 + failures[0] == 300, "{text}");
+    let (storage, report) = Storage::open(options(dir.path())).unwrap();
+    assert_eq!((report.torn_bytes, report.problems.len()), (0, 0));
+    let times = scan(&storage, vec![], i64::MIN, i64::MAX)[0].timestamps.clone();
+    let want: Vec<i64> = acknowledged.iter().flat_map(|batch| (0..100).map(move |index| 1000 * batch + index)).collect();
+    assert_eq!(times, want);
+}
+
 fn run_child(dir: &Path, fault: Option<&str>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "storage::tests::crash::child_that_appends_until_it_dies", "--nocapture", "--test-threads=1"]);
