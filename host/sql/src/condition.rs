@@ -2,7 +2,7 @@
 //! with DataFusion.
 
 use arrow::datatypes::{DataType, TimeUnit};
-use cepmon_model::{MatchOp, Matcher};
+use cepmon_model::{METRIC_NAME, MatchOp, Matcher};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{InList, Like, ScalarFunction};
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator};
@@ -96,7 +96,10 @@ fn subject(expr: &Expr, subject_of: &dyn Fn(&str) -> Option<Subject>) -> Option<
             keeps_all.then_some(subject)
         }
         Expr::ScalarFunction(ScalarFunction { func, args }) if func.name() == "get_field" => match args.as_slice() {
-            [Expr::Column(map), key] if subject_of(&map.name) == Some(Subject::LabelMap) => text(literal(key)?).map(Subject::Label),
+            // The map holds all labels but the name.
+            [Expr::Column(map), key] if subject_of(&map.name) == Some(Subject::LabelMap) => {
+                text(literal(key)?).filter(|name| name != METRIC_NAME).map(Subject::Label)
+            }
             _ => None,
         },
         _ => None,

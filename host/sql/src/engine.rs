@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use cepmon_storage::Storage;
 use datafusion::common::DataFusionError;
@@ -71,6 +71,9 @@ impl QueryResult {
 
 /// Statements that run at once; the others wait for their turn within their time limit.
 const MAX_CONCURRENT_STATEMENTS: usize = 8;
+
+/// An answer may take one in so many bytes of the memory limit: it is still to be written out in a format, which takes as much again.
+const MAX_ANSWER_SHARE: usize = 2;
 
 /// Threads that read storage. A statement has one per table that it reads at a time; more scans wait.
 const MAX_SCAN_THREADS: usize = 128;
@@ -182,13 +185,26 @@ async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize
             truncated = true;
         }
         rows_left -= batch.num_rows();
-        memory.try_grow(batch.get_array_memory_size()).map_err(diagnose)?;
+        memory.try_grow(answer_bytes(&batch)).map_err(diagnose)?;
+        if memory.size() > memory_bytes / MAX_ANSWER_SHARE {
+            let detail = format!("the answer alone takes more than {} bytes", memory_bytes / MAX_ANSWER_SHARE);
+            return Err(Error::Memory { limit_bytes: memory_bytes, detail });
+        }
         batches.push(batch);
         if truncated {
             break;
         }
     }
     Ok(QueryResult { schema, batches, truncated, warnings: catalog.take_warnings() })
+}
+
+/// What a batch takes in memory, but text that many rows share counts for each: that is what it takes once it is written as JSON.
+fn answer_bytes(batch: &RecordBatch) -> usize {
+    let column_bytes = |column: &ArrayRef| match column.as_string_view_opt() {
+        Some(texts) => texts.lengths().map(|length| size_of::<u128>() + length as usize).sum(),
+        None => column.get_array_memory_size(),
+    };
+    batch.columns().iter().map(column_bytes).sum()
 }
 
 #[cfg(test)]

@@ -106,6 +106,7 @@ async fn now_is_a_constant_of_the_statement() {
 
 #[tokio::test]
 async fn what_storage_cannot_say_stays_with_datafusion() {
+    check("labels['__name__'] = 'm'", expect![[r#""#]]).await;
     check(
         "value > 1",
         expect![[r#"

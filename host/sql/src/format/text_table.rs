@@ -1,33 +1,39 @@
 //! A table for the terminal: aligned columns, numbers to the right, nothing in it that a terminal would obey.
 
-use arrow::datatypes::DataType;
-
 use super::value::text;
 use crate::QueryResult;
 
 /// An answer as an aligned table with a header and a line that counts the rows. Control characters of the data are escaped.
 pub fn table(result: &QueryResult) -> String {
     let fields = result.schema.fields();
-    let mut lines: Vec<Vec<String>> = vec![fields.iter().map(|field| printable(field.name())).collect()];
+    let header: Vec<String> = fields.iter().map(|field| printable(field.name())).collect();
+    let is_right: Vec<bool> = fields.iter().map(|field| field.data_type().is_numeric()).collect();
+    let mut widths: Vec<usize> = header.iter().map(|name| width(name)).collect();
+    // Every cell is rendered twice, so that no more than a line of them is held.
     for batch in &result.batches {
-        lines.extend((0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| printable(&text(column, row))).collect()));
-    }
-    let width_of = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..fields.len()).map(width_of).collect();
-    let is_right: Vec<bool> = fields.iter().map(|field| is_number(field.data_type())).collect();
-
-    let mut out = String::new();
-    for (index, line) in lines.iter().enumerate() {
-        write_line(line, &widths, &is_right, &mut out);
-        if index == 0 {
-            let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-            write_line(&rules, &widths, &is_right, &mut out);
+        for (column, widest) in batch.columns().iter().zip(&mut widths) {
+            *widest = (0..batch.num_rows()).map(|row| width(&printable(&text(column, row)))).fold(*widest, usize::max);
         }
     }
-    let rows = lines.len() - 1;
+
+    let mut out = String::new();
+    write_line(&header, &widths, &is_right, &mut out);
+    let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    write_line(&rules, &widths, &is_right, &mut out);
+    for batch in &result.batches {
+        for row in 0..batch.num_rows() {
+            let cells: Vec<String> = batch.columns().iter().map(|column| printable(&text(column, row))).collect();
+            write_line(&cells, &widths, &is_right, &mut out);
+        }
+    }
+    let rows = result.row_count();
     let note = if result.truncated { ", truncated" } else { "" };
     out.push_str(&format!("({rows} {}{note})\n", if rows == 1 { "row" } else { "rows" }));
     out
+}
+
+fn width(cell: &str) -> usize {
+    cell.chars().count()
 }
 
 fn write_line(cells: &[String], widths: &[usize], is_right: &[bool], out: &mut String) {
@@ -36,7 +42,7 @@ fn write_line(cells: &[String], widths: &[usize], is_right: &[bool], out: &mut S
         if index > 0 {
             out.push_str("  ");
         }
-        let padding = " ".repeat(widths[index] - cell.chars().count());
+        let padding = " ".repeat(widths[index] - width(cell));
         if is_right[index] {
             out.push_str(&padding);
             out.push_str(cell);
@@ -58,8 +64,4 @@ fn printable(text: &str) -> String {
             escaped.into_iter().flatten().chain(plain)
         })
         .collect()
-}
-
-fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric()
 }
