@@ -188,17 +188,24 @@ fn write_labels(text: &mut Vec<u8>, labels: &[(&str, &str)]) {
         text.push(if index == 0 { b'{' } else { b',' });
         text.extend_from_slice(name.as_bytes());
         text.extend_from_slice(b"=\"");
-        for byte in value.bytes() {
-            match byte {
-                b'\\' => text.extend_from_slice(b"\\\\"),
-                b'"' => text.extend_from_slice(b"\\\""),
-                b'\n' => text.extend_from_slice(b"\\n"),
-                byte => text.push(byte),
-            }
-        }
+        push_escaped(text, value.as_bytes());
         text.push(b'"');
     }
     text.push(b'}');
+}
+
+/// Copies run by run: values with something to escape are rare.
+fn push_escaped(text: &mut Vec<u8>, mut value: &[u8]) {
+    while let Some(at) = value.iter().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
+        text.extend_from_slice(&value[..at]);
+        text.extend_from_slice(match value[at] {
+            b'\n' => b"\\n",
+            b'"' => b"\\\"",
+            _ => b"\\\\",
+        });
+        value = &value[at + 1..];
+    }
+    text.extend_from_slice(value);
 }
 
 fn first_problem(labels: &[(&str, &str)]) -> Option<String> {
