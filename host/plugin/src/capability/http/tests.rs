@@ -214,3 +214,61 @@ async fn requests_that_could_smuggle_another_are_refused() {
         assert!(matches!(result, Err(Error::Other(_))), "{result:?}");
     }
 }
+
+/// A TLS server for `localhost`; the certificates are this test's own, valid from 2020 to 2120.
+async fn start_tls() -> String {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("tests/localhost.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/localhost.key.pem")).unwrap();
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                head.push(byte);
+            }
+            stream.write_all(OK.as_bytes()).await.unwrap();
+        }
+    });
+    format!("localhost:{port}")
+}
+
+#[tokio::test]
+async fn certificates_are_verified_and_their_facts_told() {
+    let address = start_tls().await;
+    let url = format!("https://{address}/");
+    let tls = |verify: bool, ca: Option<&[u8]>, name: Option<&str>| {
+        let options = crate::abi::wit::http::TlsOptions { server_name: name.map(str::to_owned), verify, ca_pem: ca.map(<[u8]>::to_vec) };
+        Request { tls: Some(options), ..request(&url) }
+    };
+    let authority = include_bytes!("tests/authority.pem").as_slice();
+    let mut guest = guest(&own_target(), &address, true);
+    let response = send(&mut guest, tls(true, Some(authority), None)).await.unwrap();
+    assert_eq!(response.body, b"up 1\n");
+    let facts = response.tls.unwrap();
+    assert_eq!((facts.version.as_str(), facts.chain.len()), ("TLS 1.3", 1));
+    let leaf = &facts.chain[0];
+    assert_eq!((leaf.subject.as_str(), leaf.issuer.as_str()), ("CN=localhost", "CN=cepmon test authority"));
+    assert_eq!((leaf.dns_names.as_slice(), leaf.serial.as_str()), (&["localhost".to_owned(), "*.test.invalid".to_owned()][..], "12:35"));
+    assert!((leaf.not_before_s, leaf.not_after_s) == (1_577_836_800, 4_733_510_400) && leaf.sha256.len() == 64);
+    assert!(response.phases.tls_ns > 0);
+    for (bad, why) in [
+        (tls(true, None, None), "UnknownIssuer"),
+        (tls(true, Some(authority), Some("other.invalid")), "not valid for name"),
+        (tls(true, Some(b"no certificate"), None), "the CA file holds no certificate"),
+    ] {
+        let result = send(&mut guest, bad).await;
+        assert!(matches!(&result, Err(Error::Unreachable(message)) if message.contains(why)), "{why}: {result:?}");
+    }
+    let insecure = Grants { http: HttpGrant { target: true, insecure: true, ..HttpGrant::default() }, ..Grants::default() };
+    let mut trusting = crate::testing::guest(&insecure, &address, true);
+    assert_eq!(send(&mut trusting, tls(false, None, None)).await.unwrap().status, 200);
+}
