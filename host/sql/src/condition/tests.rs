@@ -106,7 +106,13 @@ async fn now_is_a_constant_of_the_statement() {
 
 #[tokio::test]
 async fn what_storage_cannot_say_stays_with_datafusion() {
-    check("labels['__name__'] = 'm'", expect![[r#""#]]).await;
+    check(
+        "labels['__name__'] = 'm'",
+        expect![[r#"
+        FilterExec: __datafusion_extracted_1@0 = m, projection=[ts@1]
+        StorageScan: samples, matchers=[__name__="m"]"#]],
+    )
+    .await;
     check(
         "value > 1",
         expect![[r#"
