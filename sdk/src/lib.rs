@@ -12,7 +12,7 @@
 //! }
 //! ```
 //!
-//! [`Batch`] and [`Rows`] are the builders of what crosses the border; [`Target`] and [`Lines`] are what is asked. [`file`], [`statfs`],
+//! [`Batch`] and [`Rows`] are the builders of what crosses the border; [`Target`] and [`Lines`] are what is asked. [`mod@file`], [`statfs`],
 //! [`http`], [`clock`], [`config`] and [`log`] are the host's capabilities: each one beyond the last three must stand in `plugin.toml`
 //! with a reason, and works only where the operator granted it.
 //!

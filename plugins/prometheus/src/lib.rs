@@ -13,7 +13,7 @@ use parse::{Format, Options};
 use settings::Settings;
 
 /// One scrape. A body with an error fails the whole scrape, as in Prometheus.
-#[cepmon_sdk::exporter]
+#[cfg_attr(feature = "export", cepmon_sdk::exporter)]
 pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
     let settings: Settings = target.settings()?;
     let response = request::scrape(target, &settings).send()?;
