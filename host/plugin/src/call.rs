@@ -104,7 +104,7 @@ impl Asking<'_> {
 
     fn keep(&self, mut guest: Guest) {
         guest.calls_left = guest.calls_left.saturating_sub(1);
-        if self.keep_idle == 0 || guest.calls_left == 0 || guest.state().limiter.is_half_full() {
+        if self.keep_idle == 0 || guest.calls_left == 0 || guest.state().limiter.is_too_large_to_keep() {
             return;
         }
         guest.idle_since = Instant::now();

@@ -40,7 +40,8 @@ pub enum Error {
 
     /// The plugin imports an interface that its manifest does not ask for: the manifest lies, its author has to mend it.
     #[error(
-        "plugin \"{plugin}\" imports {interface}, which its manifest does not ask for; add [capabilities.{capability}] with a reason to plugin.toml and build it again"
+        "plugin \"{plugin}\" imports {interface}, which its manifest does not ask for; \
+         add [capabilities.{capability}] with a reason to plugin.toml and build it again"
     )]
     Undeclared {
         /// Its name.
@@ -53,7 +54,8 @@ pub enum Error {
 
     /// The plugin needs an interface that the operator has not granted to this very file.
     #[error(
-        "plugin \"{plugin}\" imports {interface}, which is not granted (reason given: \"{reason}\"){note}; run: cepmon plugin grant {plugin} {capability}"
+        "plugin \"{plugin}\" imports {interface}, which is not granted (reason given: \"{reason}\"){note}; \
+         run: cepmon plugin grant {plugin} {capability}"
     )]
     Ungranted {
         /// Its name.

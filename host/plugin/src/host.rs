@@ -111,7 +111,8 @@ pub struct LogStreamSpec {
 
 impl PluginHost {
     /// Starts the engine and loads all plugins. A file that cannot be loaded is no error: it stands in [`PluginHost::plugins`] with
-    /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond. It blocks: not for a thread of the runtime.
+    /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond.
+    /// It blocks: not for a thread of the runtime.
     pub fn open(options: Options) -> Result<Self, Error> {
         let engine = engine::open(Some(&options.cache_dir), &options.limits)?;
         let shared = Arc::new(Shared {

@@ -122,7 +122,8 @@ pub fn remove(plugins_dir: &Path, name: &str) -> Result<(), Error> {
     })
 }
 
-/// Gives a plugin of the folder (or of `bundled_dir`) what the words name, in the spelling of [`Grants::grant`]. The grant holds for the file as it is now.
+/// Gives a plugin of the folder (or of `bundled_dir`) what the words name, in the spelling of [`Grants::grant`]. The grant
+/// holds for the file as it is now.
 pub fn grant(plugins_dir: &Path, bundled_dir: Option<&Path>, name: &str, words: &[String]) -> Result<Grants, Error> {
     change_grants(plugins_dir, bundled_dir, name, |grants, package| words.iter().try_for_each(|word| grants.grant(&package.manifest, word)))
 }

@@ -78,6 +78,9 @@ impl Default for Limits {
 #[derive(Debug, Clone)]
 pub(crate) struct CallLimits {
     pub(crate) memory_bytes: usize,
+    /// A guest that has grown beyond this is not used again: half of what an ordinary guest may have, also for scrapers, whose
+    /// larger limit is for one huge body and not for keeping.
+    pub(crate) reuse_bytes: usize,
     pub(crate) table_elements: usize,
     pub(crate) cpu: Duration,
     pub(crate) log_bytes: usize,
@@ -97,8 +100,10 @@ impl Limits {
         let samples = pick(self.samples, self.scraper_samples);
         let text_bytes = if is_scraper || manifest.kind == PluginKind::LogParser { self.text_bytes } else { self.text_bytes.min(16 << 20) };
         let memory_bytes = pick(self.memory_bytes, self.scraper_memory_bytes);
+        let memory_bytes = manifest.limits.memory_bytes().map_or(memory_bytes, |asked| asked.min(memory_bytes));
         CallLimits {
-            memory_bytes: manifest.limits.memory_bytes().map_or(memory_bytes, |asked| asked.min(memory_bytes)),
+            memory_bytes,
+            reuse_bytes: memory_bytes.min(self.memory_bytes) / 2,
             table_elements: self.table_elements,
             cpu: self.cpu,
             log_bytes: self.log_bytes,
@@ -149,6 +154,7 @@ impl TotalMemory {
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
     limit: usize,
+    reuse_limit: usize,
     table_elements: usize,
     used: usize,
     peak: usize,
@@ -158,7 +164,15 @@ pub(crate) struct MemoryLimiter {
 
 impl MemoryLimiter {
     pub(crate) fn new(limits: &CallLimits, total: Arc<TotalMemory>) -> Self {
-        Self { limit: limits.memory_bytes, table_elements: limits.table_elements, used: 0, peak: 0, was_refused: false, total }
+        Self {
+            limit: limits.memory_bytes,
+            reuse_limit: limits.reuse_bytes,
+            table_elements: limits.table_elements,
+            used: 0,
+            peak: 0,
+            was_refused: false,
+            total,
+        }
     }
 
     /// Starts a new call of a reused guest.
@@ -176,9 +190,9 @@ impl MemoryLimiter {
         self.peak
     }
 
-    /// Whether the guest has grown past half its limit: then it is not used again.
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.used > self.limit / 2
+    /// Whether the guest has grown too large to be used again.
+    pub(crate) fn is_too_large_to_keep(&self) -> bool {
+        self.used > self.reuse_limit
     }
 }
 
@@ -242,7 +256,7 @@ mod tests {
         let total = Arc::new(TotalMemory::new((1 << 20) + (1 << 19)));
         let mut first = MemoryLimiter::new(&limits, Arc::clone(&total));
         assert!(first.memory_growing(0, 1 << 20, None).unwrap());
-        assert!(!first.was_refused() && first.is_half_full());
+        assert!(!first.was_refused() && first.is_too_large_to_keep());
         assert!(!first.memory_growing(1 << 20, 2 << 20, None).unwrap());
         assert!(first.was_refused());
         let mut second = MemoryLimiter::new(&limits, Arc::clone(&total));

@@ -45,7 +45,8 @@ impl Toolchain {
             (true, Some(linker)) => return Ok(Self::Debian { linker }),
             (true, None) => "there is no linker for WebAssembly; run: apt install lld",
             _ => {
-                "there is no standard library for it; run: rustup target add wasm32-unknown-unknown, or on Debian: apt install rustc-web cargo-web rust-web-src"
+                "there is no standard library for it; run: rustup target add wasm32-unknown-unknown, \
+                 or on Debian: apt install rustc-web cargo-web rust-web-src"
             }
         };
         Err(Error::Build { folder: PathBuf::from(TARGET), problem: problem.to_owned() })

@@ -120,7 +120,11 @@ impl GuestState {
                 Ok(connection) => connection,
                 Err(connection::Failure::Denied(why)) => {
                     let plugin = self.context.name.clone();
-                    return Err(self.refuse("http", format!("plugin \"{plugin}\" may not connect to {why}; to allow it, name the address itself: cepmon plugin grant {plugin} http:ADDRESS:PORT")));
+                    let message = format!(
+                        "plugin \"{plugin}\" may not connect to {why}; to allow it, name the address itself: \
+                         cepmon plugin grant {plugin} http:ADDRESS:PORT"
+                    );
+                    return Err(self.refuse("http", message));
                 }
                 Err(connection::Failure::Guest(error)) => return Err(error),
             };
