@@ -2,10 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+/// A rule, a mail, another mail.
+mod alert;
+/// Configuration, plugin files and data directories that are wrong.
+mod bad_input;
+/// Targets that misbehave.
+mod bad_target;
 /// Which crate may know what: dependencies, directly and all the way down.
 mod border;
+/// What the program does out of the box.
+mod first_light;
+/// Guests that misbehave, and grants.
+mod hostile;
 /// Licences of everything that is linked.
 mod licence;
+/// Log files that are followed.
+mod logs;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

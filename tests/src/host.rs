@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -28,6 +28,7 @@ pub struct HostSettings {
     has_config: bool,
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    ignores_file_size_signal: bool,
 }
 
 /// A cepmon that answers. Killed when dropped; when a test panics, the end of its log is printed.
@@ -61,7 +62,7 @@ impl HostSettings {
     #[must_use]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("cepmon-it-").tempdir().expect("cannot make a temporary folder");
-        Self { folder, has_config: false, arguments: Vec::new(), environment: Vec::new() }
+        Self { folder, has_config: false, arguments: Vec::new(), environment: Vec::new(), ignores_file_size_signal: false }
     }
 
     /// The text of `cepmon.yml`.
@@ -94,6 +95,13 @@ impl HostSettings {
     #[must_use]
     pub fn environment(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// A file that may not grow gives an error and no signal, so that [`Host::limit_file_size`] looks like a full disk.
+    #[must_use]
+    pub fn ignoring_file_size_signal(mut self) -> Self {
+        self.ignores_file_size_signal = true;
         self
     }
 
@@ -156,7 +164,14 @@ impl HostSettings {
 
     fn spawn(&self, address: SocketAddr) -> Child {
         let log = File::options().create(true).append(true).open(self.log_path()).expect("cannot open the log");
-        let mut command = Command::new(cepmon());
+        let mut command = if self.ignores_file_size_signal {
+            // What is ignored stays ignored over exec, and the process keeps its number.
+            let mut command = Command::new("env");
+            command.arg("--ignore-signal=XFSZ").arg(cepmon());
+            command
+        } else {
+            Command::new(cepmon())
+        };
         command.arg("serve").args(["--data-dir", "data", "--plugins-dir", "plugins", "--listen", &address.to_string()]);
         command.arg("--bundled-plugins-dir").arg(bundled_plugins());
         // Compiled code is the same for all tests; without this each would compile the bundled plugins once more.
@@ -263,6 +278,23 @@ impl Host {
         self.folder().join("data")
     }
 
+    /// Sets or unsets an environment variable for the next start.
+    pub fn set_environment(&mut self, name: &str, value: Option<&str>) {
+        let environment = &mut self.settings.environment;
+        environment.retain(|(known, _)| known != name);
+        environment.extend(value.map(|value| (name.into(), value.into())));
+    }
+
+    /// From now on no file can grow beyond so many bytes, as on a full disk; `None` lifts that. Needs
+    /// [`HostSettings::ignoring_file_size_signal`].
+    ///
+    /// # Panics
+    /// When the system refuses.
+    pub fn limit_file_size(&self, bytes: Option<u64>) {
+        let limit = Rlimit { current: bytes, maximum: None };
+        prlimit(Some(self.pid()), Resource::Fsize, limit).expect("cannot limit the file size of cepmon");
+    }
+
     /// Overwrites a file of the folder, as an operator does before a reload.
     ///
     /// # Panics
@@ -303,6 +335,26 @@ impl Host {
         http::post(self.address, path, content_type, body).unwrap_or_else(|error| panic!("cannot post to {path:?}: {error}"))
     }
 
+    /// `POST /api/v1/admin/flush`: memory and log into Parquet.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn flush(&self) {
+        let response = self.post("/api/v1/admin/flush", "application/json", b"");
+        assert_eq!(response.status, 200, "{}", response.text());
+    }
+
+    /// A metric of `/metrics` without labels; 0 if it is not there.
+    ///
+    /// # Panics
+    /// When it is no number.
+    #[must_use]
+    pub fn own_metric(&self, name: &str) -> f64 {
+        let page = self.get("/metrics").text();
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().expect("a metric of cepmon is no number"))
+    }
+
     /// Asks `POST /api/v1/sql`; the error is the answer's text.
     ///
     /// # Errors
@@ -332,6 +384,19 @@ impl Host {
         self.try_sql(statement).unwrap_or_else(|error| panic!("{statement}: {error}"))
     }
 
+    /// The one value that a statement selects, as text; `None` while it selects no row or the table does not exist yet.
+    ///
+    /// # Panics
+    /// When the statement is refused for another reason.
+    #[must_use]
+    pub fn value(&self, statement: &str) -> Option<String> {
+        match self.try_sql(statement) {
+            Ok(rows) => rows.rows.first().map(|row| text_of(&row[0])),
+            Err(error) if error.contains("unknown table") => None,
+            Err(error) => panic!("{statement}: {error}"),
+        }
+    }
+
     /// The one number that a statement selects; 0 while the table does not exist yet.
     ///
     /// # Panics
@@ -340,7 +405,7 @@ impl Host {
     pub fn count(&self, statement: &str) -> u64 {
         match self.try_sql(statement) {
             Ok(rows) => rows.rows[0][0].as_u64().unwrap_or_else(|| panic!("{statement} selects no count: {rows:?}")),
-            Err(error) if error.contains("not found") || error.contains("unknown table") => 0,
+            Err(error) if error.contains("unknown table") => 0,
             Err(error) => panic!("{statement}: {error}"),
         }
     }
@@ -395,12 +460,21 @@ impl Rows {
     #[must_use]
     pub fn column(&self, name: &str) -> Vec<String> {
         let index = self.columns.iter().position(|column| column == name).unwrap_or_else(|| panic!("no column {name:?} in {self:?}"));
-        let text = |value: &Value| match value {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        self.rows.iter().map(|row| text(&row[index])).collect()
+        self.rows.iter().map(|row| text_of(&row[index])).collect()
+    }
+
+    /// All rows as text, cells joined with a bar.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.rows.iter().map(|row| row.iter().map(text_of).collect::<Vec<_>>().join("|")).collect()
+    }
+}
+
+fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -18,4 +18,4 @@ pub use executable::{bundled_plugins, cepmon, compared_program, guest, python_wi
 pub use host::{Finished, Host, HostSettings, Rows};
 pub use mailbox::{Mail, Mailbox};
 pub use target::{Answer, Target, closed_port};
-pub use wait::{wait_for, wait_until};
+pub use wait::{PATIENCE, wait_for, wait_until};

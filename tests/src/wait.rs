@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Between two looks. Short beside a scrape interval of one second, long beside the look itself.
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Longest wait for what takes seconds on an idle machine: on a busy one a dev build is slow, and a limit that strikes proves nothing.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// Calls `look` until it finds something.
 ///
 /// # Panics
