@@ -12,7 +12,7 @@ pub struct SeriesTextError {
 }
 
 /// Labels of a series text, the metric's name as `__name__`. Accepts what Prometheus's text and OpenMetrics parsers accept:
-/// blanks around every part, a trailing comma, `{"name", "label"="value"}`, the escapes `\\`, `\"` and `\n`.
+/// blanks around every part, a trailing or missing comma, `{"name", "label"="value"}`, the escapes `\\`, `\"` and `\n`.
 pub fn parse_series_text(text: &[u8]) -> Result<LabelSetBuilder, SeriesTextError> {
     let text = std::str::from_utf8(text).map_err(|error| SeriesTextError { at: error.valid_up_to(), problem: "not UTF-8" })?;
     Reader { text, at: 0 }.series()
@@ -71,9 +71,8 @@ impl Reader<'_> {
                 return Err(self.error("expected \"=\" after a label name"));
             }
             self.skip_blanks();
-            if !self.accept(b',') && self.peek() != Some(b'}') {
-                return Err(self.error("expected \",\" or \"}\" after a label"));
-            }
+            // Prometheus's lexer (2.48) does not insist on the comma.
+            self.accept(b',');
         }
     }
 
@@ -141,6 +140,7 @@ mod tests {
         f("up", "up");
         f("up{}", "up");
         f(r#"m{a="1",b="2"}"#, r#"m{a="1", b="2"}"#);
+        f(r#"m{a="1" b="2"}"#, r#"m{a="1", b="2"}"#);
         f(r#"  m { b = "2" , a = "1" , } "#, r#"m{a="1", b="2"}"#);
         f(r#"m{path="C:\\\"\n\d"}"#, r#"m{path="C:\\\"\n\\d"}"#);
         f(r#"{"my.metric", "my label"="x"}"#, r#"my.metric{my label="x"}"#);
@@ -154,7 +154,6 @@ mod tests {
         f("9m", "cannot read the series text at byte 2: invalid metric name");
         f("m{a=\"1", "cannot read the series text at byte 6: a quoted value does not end");
         f("m{a=1}", "cannot read the series text at byte 4: expected a quoted value");
-        f("m{a=\"1\" b=\"2\"}", "cannot read the series text at byte 8: expected \",\" or \"}\" after a label");
         f("m{a=\"1\",a=\"2\"}", "cannot read the series text at byte 13: the same label twice");
         f("m{a=\"1\"} 3", "cannot read the series text at byte 9: unexpected text after the labels");
     }
