@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use cepmon_model::{Clock, LabelSet, Sleep, TimestampMs};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
@@ -176,4 +176,47 @@ async fn converse(stream: TcpStream, mails: mpsc::Sender<String>, refusal: Arc<M
             return;
         }
     }
+}
+
+/// An HTTP server on loopback that answers every request alike. Requests come out as head and body.
+#[derive(Debug)]
+pub(crate) struct HttpServer {
+    pub(crate) address: String,
+    pub(crate) requests: mpsc::Receiver<(String, String)>,
+    /// What it answers, such as `503 busy`.
+    pub(crate) answer: Arc<Mutex<String>>,
+}
+
+impl HttpServer {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (sender, requests) = mpsc::channel(100);
+        let answer = Arc::new(Mutex::new("200 ok".to_owned()));
+        let shared = Arc::clone(&answer);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(serve(stream, sender.clone(), Arc::clone(&shared)));
+            }
+        });
+        Self { address, requests, answer }
+    }
+}
+
+async fn serve(stream: TcpStream, requests: mpsc::Sender<(String, String)>, answer: Arc<Mutex<String>>) {
+    let (reader, mut writer) = stream.into_split();
+    let mut reader = BufReader::new(reader);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).await.unwrap() == 0 {
+            return;
+        }
+    }
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).await.unwrap();
+    requests.send((head, String::from_utf8(body).unwrap())).await.unwrap();
+    let answer = answer.lock().unwrap().clone();
+    let text = format!("HTTP/1.1 {answer}\r\nContent-Length: {}\r\n\r\n{answer}", answer.len());
+    writer.write_all(text.as_bytes()).await.unwrap();
 }

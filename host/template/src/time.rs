@@ -35,7 +35,7 @@ impl Time {
     }
 
     /// RFC 3339 with as many digits of the second as needed.
-    pub(crate) fn rfc3339(&self) -> String {
+    pub fn rfc3339(&self) -> String {
         self.format("2006-01-02T15:04:05.999999999Z07:00")
     }
 

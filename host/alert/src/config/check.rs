@@ -67,12 +67,6 @@ impl AlertmanagerFile {
         for (index, entry) in self.inhibit_rules.iter().enumerate() {
             inhibitions.extend(Inhibition::check(entry, &format!("inhibit_rules[{index}]"), &mut problems));
         }
-        if self.global.http_config.is_some() {
-            problems.push(Problem::new(
-                "global.http_config",
-                "http_config is not served yet: no receiver of this version speaks HTTP; remove it",
-            ));
-        }
         let resolve_timeout_ms = match self.global.resolve_timeout.as_deref().map(parse_duration) {
             None => DEFAULT_RESOLVE_TIMEOUT_MS,
             Some(Ok(duration)) => i64::try_from(duration.as_millis()).unwrap_or(i64::MAX),

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::Secret;
+use crate::config::{HttpEntry, PagerdutyEntry, SlackEntry, Unserved, WebhookEntry};
 
 /// The document.
 #[derive(Debug, Default, Deserialize)]
@@ -64,8 +65,8 @@ pub struct GlobalEntry {
     pub slack_api_url_file: Option<String>,
     /// PagerDuty's address.
     pub pagerduty_url: Option<String>,
-    /// HTTP settings for all receivers.
-    pub http_config: Option<IgnoredAny>,
+    /// HTTP settings of receivers that have none of their own.
+    pub http_config: Option<HttpEntry>,
     /// OpsGenie's address.
     pub opsgenie_api_url: Option<String>,
     /// OpsGenie's key.
@@ -133,12 +134,15 @@ pub struct ReceiverEntry {
     /// Mails.
     #[serde(default)]
     pub email_configs: Vec<EmailEntry>,
-    /// Not served yet.
-    pub webhook_configs: Option<Vec<IgnoredAny>>,
-    /// Not served yet.
-    pub slack_configs: Option<Vec<IgnoredAny>>,
-    /// Not served yet.
-    pub pagerduty_configs: Option<Vec<IgnoredAny>>,
+    /// Webhooks.
+    #[serde(default)]
+    pub webhook_configs: Vec<WebhookEntry>,
+    /// Slack channels.
+    #[serde(default)]
+    pub slack_configs: Vec<SlackEntry>,
+    /// PagerDuty services.
+    #[serde(default)]
+    pub pagerduty_configs: Vec<PagerdutyEntry>,
     /// Not served yet.
     pub discord_configs: Option<Vec<IgnoredAny>>,
     /// Not served yet.
@@ -196,7 +200,7 @@ pub struct EmailEntry {
 }
 
 /// How a TLS connection is checked.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TlsEntry {
     /// A file of certificates to trust, in PEM, besides the system's.
@@ -207,19 +211,19 @@ pub struct TlsEntry {
     /// The name that the certificate must have; the host's name if not given.
     pub server_name: Option<String>,
     /// Not served yet.
-    pub ca: Option<IgnoredAny>,
+    pub ca: Option<Unserved>,
     /// Not served yet.
-    pub cert: Option<IgnoredAny>,
+    pub cert: Option<Unserved>,
     /// Not served yet.
-    pub key: Option<IgnoredAny>,
+    pub key: Option<Unserved>,
     /// Not served yet.
-    pub cert_file: Option<IgnoredAny>,
+    pub cert_file: Option<Unserved>,
     /// Not served yet.
-    pub key_file: Option<IgnoredAny>,
+    pub key_file: Option<Unserved>,
     /// Not served yet.
-    pub min_version: Option<IgnoredAny>,
+    pub min_version: Option<Unserved>,
     /// Not served yet.
-    pub max_version: Option<IgnoredAny>,
+    pub max_version: Option<Unserved>,
 }
 
 /// While a source alert fires, its targets are not told of.

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use cepmon_template::Template;
 
 use crate::Problem;
-use crate::config::{EmailEntry, GlobalEntry, ReceiverEntry};
+use crate::config::{GlobalEntry, ReceiverEntry};
 use crate::receiver::Receiver;
 use crate::receiver::email::check_email;
+use crate::receiver::pagerduty::check_pagerduty;
+use crate::receiver::slack::check_slack;
+use crate::receiver::webhook::check_webhook;
 
 /// A receiver, checked.
 #[derive(Debug, Clone)]
@@ -38,9 +41,6 @@ pub(crate) fn check_receiver(
     problems: &mut Vec<Problem>,
 ) -> ReceiverConfig {
     for (key, is_set) in [
-        ("webhook_configs", entry.webhook_configs.is_some()),
-        ("slack_configs", entry.slack_configs.is_some()),
-        ("pagerduty_configs", entry.pagerduty_configs.is_some()),
         ("discord_configs", entry.discord_configs.is_some()),
         ("msteams_configs", entry.msteams_configs.is_some()),
         ("opsgenie_configs", entry.opsgenie_configs.is_some()),
@@ -52,17 +52,34 @@ pub(crate) fn check_receiver(
         ("wechat_configs", entry.wechat_configs.is_some()),
     ] {
         if is_set {
-            let message =
-                format!("{key} is not served yet; this version notifies by email_configs only, so remove it or keep Alertmanager for it");
+            let message = format!(
+                "{key} is not served yet; this version notifies by email, webhook, Slack and PagerDuty; remove it, or let a webhook carry it"
+            );
             problems.push(Problem::new(format!("{path}.{key}"), message));
         }
     }
-    let integration = |(index, email): (usize, &EmailEntry)| {
-        let path = format!("{path}.email_configs[{index}]");
-        let receiver = check_email(email, global, definitions, &path, problems)?;
-        let sends_resolved = email.send_resolved.unwrap_or(false);
-        Some(Integration { name: format!("email[{index}]"), sends_resolved, receiver: Arc::new(receiver) })
-    };
-    let integrations = entry.email_configs.iter().enumerate().filter_map(integration).collect();
+    let mut integrations = Vec::new();
+    for (index, email) in entry.email_configs.iter().enumerate() {
+        let receiver = check_email(email, global, definitions, &format!("{path}.email_configs[{index}]"), problems);
+        add(&mut integrations, "email", index, email.send_resolved.unwrap_or(false), receiver);
+    }
+    for (index, webhook) in entry.webhook_configs.iter().enumerate() {
+        let receiver = check_webhook(webhook, global, &format!("{path}.webhook_configs[{index}]"), problems);
+        add(&mut integrations, "webhook", index, webhook.send_resolved.unwrap_or(true), receiver);
+    }
+    for (index, slack) in entry.slack_configs.iter().enumerate() {
+        let receiver = check_slack(slack, global, definitions, &format!("{path}.slack_configs[{index}]"), problems);
+        add(&mut integrations, "slack", index, slack.send_resolved.unwrap_or(false), receiver);
+    }
+    for (index, pagerduty) in entry.pagerduty_configs.iter().enumerate() {
+        let receiver = check_pagerduty(pagerduty, global, definitions, &format!("{path}.pagerduty_configs[{index}]"), problems);
+        add(&mut integrations, "pagerduty", index, pagerduty.send_resolved.unwrap_or(true), receiver);
+    }
     ReceiverConfig { name: entry.name.clone(), integrations }
+}
+
+fn add(integrations: &mut Vec<Integration>, kind: &str, index: usize, sends_resolved: bool, receiver: Option<impl Receiver>) {
+    if let Some(receiver) = receiver {
+        integrations.push(Integration { name: format!("{kind}[{index}]"), sends_resolved, receiver: Arc::new(receiver) });
+    }
 }

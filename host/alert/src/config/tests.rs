@@ -64,8 +64,8 @@ fn mistakes_are_named_with_their_places() {
         "receivers[1].name: the receiver name \"r\" is taken",
     );
     f(
-        json!({"route": {"receiver": "r"}, "receivers": [{"name": "r", "slack_configs": [{"channel": "#a"}]}]}),
-        "receivers[0].slack_configs: slack_configs is not served yet",
+        json!({"route": {"receiver": "r"}, "receivers": [{"name": "r", "sns_configs": [{"topic_arn": "a"}]}]}),
+        "receivers[0].sns_configs: sns_configs is not served yet",
     );
     f(receiver(json!({"to": "a@example.org"})), "there is no mail server");
     f(receiver(json!({"to": "a@example.org", "smarthost": "mail"})), "\"mail\" is not host:port");

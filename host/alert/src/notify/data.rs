@@ -32,6 +32,16 @@ impl Notification {
         if is_firing { AlertStatus::Firing } else { AlertStatus::Resolved }
     }
 
+    /// The labels that all its alerts have.
+    pub fn common_labels(&self) -> LabelSet {
+        common(self.alerts.iter().map(|alert| &alert.labels))
+    }
+
+    /// The annotations that all its alerts have.
+    pub fn common_annotations(&self) -> LabelSet {
+        common(self.alerts.iter().map(|alert| &alert.annotations))
+    }
+
     /// The dot of templates.
     pub fn data(&self) -> Value {
         Value::map([
@@ -39,8 +49,8 @@ impl Notification {
             ("Status", Value::from(self.status().as_str())),
             ("Alerts", Value::Object(Arc::new(AlertList(self.alerts.iter().map(|alert| AlertRecord::of(alert, self.at)).collect())))),
             ("GroupLabels", Value::labels(self.group_labels.iter())),
-            ("CommonLabels", common(self.alerts.iter().map(|alert| &alert.labels))),
-            ("CommonAnnotations", common(self.alerts.iter().map(|alert| &alert.annotations))),
+            ("CommonLabels", Value::labels(self.common_labels().iter())),
+            ("CommonAnnotations", Value::labels(self.common_annotations().iter())),
             ("ExternalURL", Value::from(self.external_url.as_str())),
         ])
     }
@@ -52,12 +62,12 @@ impl Notification {
 }
 
 /// What all sets have in common.
-fn common<'a>(mut sets: impl Iterator<Item = &'a LabelSet>) -> Value {
+fn common<'a>(mut sets: impl Iterator<Item = &'a LabelSet>) -> LabelSet {
     let mut shared: BTreeMap<&str, &str> = sets.next().into_iter().flat_map(LabelSet::iter).collect();
     for set in sets {
         shared.retain(|name, value| set.get(name) == Some(*value));
     }
-    Value::labels(shared)
+    LabelSet::from_pairs(shared)
 }
 
 /// `.Alerts` with `.Firing` and `.Resolved`.

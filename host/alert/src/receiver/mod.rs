@@ -1,6 +1,10 @@
 //! How messages travel. Whether and when is `notify`'s matter.
 
 pub mod email;
+pub mod webhook;
+pub mod slack;
+pub mod pagerduty;
+mod http;
 
 use std::fmt::Debug;
 
@@ -54,3 +58,6 @@ impl SendError {
 fn causes(error: &BoxError) -> String {
     crate::rule::chain(&**error)
 }
+
+#[cfg(test)]
+mod tests;
