@@ -138,3 +138,6 @@ fn sorted(mut matrix: Vec<MatrixSeries>) -> Vec<MatrixSeries> {
     matrix.sort_by(|left, right| left.labels.cmp(&right.labels));
     matrix
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,25 @@ use super::{run_file, scripts_of};
 use crate::parse;
 
 /// Scripts that pass without an exception (native histograms aside). May only grow.
-const PASSING: &[&str] = &[];
+const PASSING: &[&str] = &[
+    "core/aggregators",
+    "core/at_modifier",
+    "core/collision",
+    "core/functions",
+    "core/histograms",
+    "core/literals",
+    "core/operators",
+    "core/range_queries",
+    "core/selectors",
+    "core/staleness",
+    "core/subquery",
+    "core/trig_functions",
+    "stretch/duration_expression",
+    "stretch/limit",
+];
 
 /// How many parse cases pass. May only grow.
-const PASSING_PARSE_CASES: usize = 0;
+const PASSING_PARSE_CASES: usize = 230;
 
 fn folder() -> Option<PathBuf> {
     let folder = std::env::var_os("CEPMON_CONFORMANCE").map(|folder| PathBuf::from(folder).join("promql"));

@@ -6,6 +6,7 @@ mod script;
 mod series;
 mod run;
 mod conformance;
+mod answers;
 
 use std::path::Path;
 

@@ -164,9 +164,9 @@ fn points(values: &[Option<f64>], start: TimestampMs, step: i64) -> Vec<(Timesta
     values.iter().enumerate().filter_map(|(index, value)| Some((start + index as i64 * step, (*value)?))).collect()
 }
 
-type Points = Vec<(TimestampMs, f64)>;
+pub(super) type Points = Vec<(TimestampMs, f64)>;
 
-fn compare_points(expected: BTreeMap<LabelSet, Points>, found: &[(LabelSet, Points)]) -> Result<(), String> {
+pub(super) fn compare_points(expected: BTreeMap<LabelSet, Points>, found: &[(LabelSet, Points)]) -> Result<(), String> {
     let found: BTreeMap<LabelSet, Points> = found.iter().cloned().collect();
     let expected: BTreeMap<LabelSet, Points> = expected.into_iter().filter(|(_, points)| !points.is_empty()).collect();
     let is_same = expected.len() == found.len()

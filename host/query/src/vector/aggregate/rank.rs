@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cepmon_model::SeriesId;
 
 use super::{AggregateOp, Groups};
-use crate::Error;
 use crate::vector::{Budget, Grid, StepSeries, StepVector};
+use crate::{Error, format_value};
 
 /// Keeps k values per group and step. Of an instant query the series come out in the order of their rank.
 pub(super) fn select(
@@ -19,6 +19,9 @@ pub(super) fn select(
 ) -> Result<StepVector, Error> {
     if parameter.iter().any(|k| k.is_nan()) {
         return Err(Error::execution("Parameter value is NaN"));
+    }
+    if let Some(k) = parameter.iter().find(|k| k.abs() >= i64::MAX as f64) {
+        return Err(Error::execution(format!("Scalar value {} overflows int64", format_value(*k))));
     }
     let members = groups.members();
     let mut ranked = Vec::new();

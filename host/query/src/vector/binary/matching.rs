@@ -85,14 +85,21 @@ fn check_one_side(matches: &HashMap<LabelSet, Match<'_>>, many: &StepVector, is_
             }
             let side = if is_swapped { "left" } else { "right" };
             return Err(Error::execution(format!(
-                "found duplicate series for the match group {key} on the {side} hand-side of the operation: [{second}, {first}];many-to-many \
-                 matching not allowed: matching labels must be unique on one side",
-                first = first.labels,
-                second = second.labels,
+                "found duplicate series for the match group {} on the {side} hand-side of the operation: [{}, {}];many-to-many matching not \
+                 allowed: matching labels must be unique on one side",
+                braced(key),
+                braced(&second.labels),
+                braced(&first.labels),
             )));
         }
     }
     Ok(())
+}
+
+/// Labels as Prometheus's messages have them: the name is one of them.
+fn braced(labels: &LabelSet) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{{{}}}", pairs.join(", "))
 }
 
 /// One to one, the left side must be unique too wherever the right side has a value.

@@ -1,0 +1,109 @@
+//! The same PromQL gives the same answer as Prometheus: answers that a real one (2.42) gave to `queries.txt` over `data.test`, recorded
+//! by `record.py`, all in `tests/golden/answers`. `CEPMON_PROMETHEUS_ANSWERS` may name a further file of such answers.
+
+use std::path::Path;
+
+use cepmon_model::{LabelSet, TimestampMs};
+use serde_json::Value as Json;
+
+use super::run::{Points, compare_points};
+use super::script::{Command, parse_script};
+use crate::{Engine, MemorySource, Value, parse};
+
+/// See the top of `data.test`.
+const SHIFT_MS: i64 = 4_000;
+const START_MS: TimestampMs = 300_000;
+const END_MS: TimestampMs = 1_740_000;
+const STEP_MS: i64 = 120_000;
+const INSTANT_MS: TimestampMs = 1_500_000;
+
+fn data(folder: &Path) -> MemorySource {
+    let mut source = MemorySource::default();
+    for command in parse_script(&std::fs::read_to_string(folder.join("data.test")).unwrap()).unwrap() {
+        let Command::Load(lines) = command else { continue };
+        for line in lines {
+            for (index, value) in line.values.iter().enumerate() {
+                if let Some(value) = value.float() {
+                    source.push(&line.labels, index as i64 * line.step + SHIFT_MS, value);
+                }
+            }
+        }
+    }
+    source
+}
+
+#[test]
+fn the_same_promql_gives_the_same_answer_as_prometheus() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/answers");
+    let source = data(&folder);
+    let mut files = vec![folder.join("answers.jsonl")];
+    files.extend(std::env::var_os("CEPMON_PROMETHEUS_ANSWERS").map(Into::into));
+    let (mut total, mut failures) = (0, Vec::new());
+    for file in files {
+        for line in std::fs::read_to_string(&file).unwrap().lines() {
+            let recorded: Json = serde_json::from_str(line).unwrap();
+            total += 1;
+            if let Err(problem) = check(&source, &recorded) {
+                failures.push(format!("{}\n    {problem}", recorded["query"]));
+            }
+        }
+    }
+    assert!(total > 400, "only {total} answers");
+    assert!(failures.is_empty(), "{} of {total} answers differ:\n{}", failures.len(), failures.join("\n"));
+}
+
+fn check(source: &MemorySource, recorded: &Json) -> Result<(), String> {
+    let query = recorded["query"].as_str().unwrap();
+    let is_range = recorded["type"] == "matrix";
+    let answer = parse(query).map_err(|error| error.to_string()).and_then(|expr| {
+        let engine = Engine::default();
+        let value = if is_range {
+            engine.range(source, &expr, START_MS, END_MS, STEP_MS)
+        } else {
+            engine.instant(source, &expr, INSTANT_MS)
+        };
+        value.map_err(|error| error.to_string())
+    });
+    if let Some(error) = recorded["error"].as_str() {
+        let found = answer.err().ok_or(format!("must fail: {error}"))?;
+        // The rest names series, in an order and a notation that need not be the same.
+        let error = error.trim_start_matches("invalid parameter \"query\": ");
+        let start = error.split(['{', '(', '<', '"']).next().unwrap_or_default().trim();
+        return if found.contains(start) { Ok(()) } else { Err(format!("must fail with {error:?}, not {found:?}")) };
+    }
+    let found = match answer? {
+        Value::Scalar { at, value } => vec![(LabelSet::default(), vec![(at, value)])],
+        Value::String { value, .. } => return Err(format!("is the string {value:?}")),
+        Value::Vector(vector) => vector.into_iter().map(|sample| ((*sample.labels).clone(), vec![(sample.at, sample.value)])).collect(),
+        Value::Matrix(matrix) => {
+            let points = |samples: Vec<cepmon_model::Sample>| samples.iter().map(|sample| (sample.timestamp, sample.value)).collect();
+            matrix.into_iter().map(|series| ((*series.labels).clone(), points(series.samples))).collect::<Vec<_>>()
+        }
+    };
+    let expected = expected(recorded);
+    let is_ordered = query.starts_with("sort") || query.starts_with("topk(") || query.starts_with("bottomk(");
+    if is_ordered && !is_range && expected.iter().map(|(labels, _)| labels).ne(found.iter().map(|(labels, _)| labels)) {
+        return Err(format!("expected the order {expected:?}\n    found             {found:?}"));
+    }
+    compare_points(expected.into_iter().collect(), &found)
+}
+
+fn expected(recorded: &Json) -> Vec<(LabelSet, Points)> {
+    let point = |pair: &Json| {
+        let ms = (pair[0].as_f64().unwrap() * 1000.0).round() as TimestampMs;
+        (ms, pair[1].as_str().unwrap().parse().unwrap())
+    };
+    let result = &recorded["result"];
+    if recorded["type"] == "scalar" {
+        return vec![(LabelSet::default(), vec![point(result)])];
+    }
+    let series = |series: &Json| {
+        let labels = series["metric"].as_object().unwrap().iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap()));
+        let points = match series["values"].as_array() {
+            Some(values) => values.iter().map(point).collect(),
+            None => vec![point(&series["value"])],
+        };
+        (LabelSet::from_pairs(labels), points)
+    };
+    result.as_array().unwrap().iter().map(series).collect()
+}
