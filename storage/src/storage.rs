@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use cepmon_model::TimestampMs;
 
-use crate::block::{Block, IndexCache};
+use crate::block::{Block, BlockCache};
 use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
 use crate::dir::manifest::Manifest;
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     state: RwLock<State>,
     /// One flush at a time; also guards changes of the manifest.
     flushing: Mutex<()>,
-    pub(crate) indexes: IndexCache,
+    pub(crate) cache: BlockCache,
     totals: Totals,
     _lock: DirLock,
 }

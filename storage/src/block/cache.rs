@@ -1,49 +1,136 @@
-//! Series files in memory, the recently used ones, within a budget.
+//! What was read of blocks lately and will be needed again: series files and footers, each kind within a budget; and the names of all
+//! metrics and labels.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hashbrown::HashSet;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+
+use super::file;
 use super::live::Block;
-use super::series::BlockIndex;
+use super::logs::LogSummary;
+use super::series::{BlockIndex, MetricSummary};
 use crate::Error;
+use crate::dir::manifest::BlockKind;
 
-/// Bytes of series indexes that are kept. The one that is being used does not count, so a larger one still works, only slower.
-const CACHE_BYTES: usize = 32 << 20;
+/// Bytes of series indexes that are kept: two blocks of 100,000 series.
+const INDEX_BYTES: usize = 32 << 20;
+/// Bytes of footers that are kept: hundreds.
+const FOOTER_BYTES: usize = 8 << 20;
 
+/// Footer and page index of the file with a block's rows.
 #[derive(Debug)]
-struct Entry {
-    block: String,
-    index: Arc<BlockIndex>,
-    bytes: usize,
+pub(crate) struct Footer {
+    pub(crate) parquet: ArrowReaderMetadata,
+    /// Of a log block.
+    pub(crate) logs: Option<LogSummary>,
 }
 
-/// Series indexes of metrics blocks by block name, most recently used last.
-#[derive(Debug, Default)]
-pub(crate) struct IndexCache(Mutex<Vec<Entry>>);
+/// Parts of blocks in memory.
+#[derive(Debug)]
+pub(crate) struct BlockCache {
+    indexes: Recent<BlockIndex>,
+    footers: Recent<Footer>,
+    names: Mutex<MetricNames>,
+}
 
-impl IndexCache {
-    /// The series index of a block, from memory or from its file.
-    pub(crate) fn get(&self, block: &Block) -> Result<Arc<BlockIndex>, Error> {
-        if let Some(index) = self.touch(&block.entry.name) {
-            return Ok(index);
-        }
-        // Two readers may read the same file at once; the second one's work is lost, nothing else.
-        let index = Arc::new(BlockIndex::read(&block.series_file())?);
-        let bytes = index.heap_bytes();
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push(Entry { block: block.entry.name.clone(), index: Arc::clone(&index), bytes });
-        let mut total: usize = entries.iter().map(|entry| entry.bytes).sum();
-        while total > CACHE_BYTES && !entries.is_empty() {
-            total -= entries.remove(0).bytes;
-        }
-        Ok(index)
+/// Things by block name, most recently used last.
+#[derive(Debug)]
+struct Recent<T> {
+    budget: usize,
+    entries: Mutex<Vec<(String, Arc<T>, usize)>>,
+}
+
+/// The metrics of some blocks with their label names.
+#[derive(Debug, Default)]
+struct MetricNames {
+    blocks: HashSet<String>,
+    metrics: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Default for BlockCache {
+    fn default() -> Self {
+        let (indexes, footers) = (Recent::new(INDEX_BYTES), Recent::new(FOOTER_BYTES));
+        Self { indexes, footers, names: Mutex::default() }
+    }
+}
+
+impl BlockCache {
+    /// The series index of a metrics block.
+    pub(crate) fn index(&self, block: &Block) -> Result<Arc<BlockIndex>, Error> {
+        self.indexes.get(&block.entry.name, || {
+            let index = BlockIndex::read(&block.series_file())?;
+            let bytes = index.heap_bytes();
+            Ok((index, bytes))
+        })
     }
 
-    fn touch(&self, block: &str) -> Option<Arc<BlockIndex>> {
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let position = entries.iter().position(|entry| entry.block == block)?;
+    /// The footer of the file with a block's rows.
+    pub(crate) fn footer(&self, block: &Block) -> Result<Arc<Footer>, Error> {
+        self.footers.get(&block.entry.name, || {
+            let path = block.rows_file();
+            let parquet = file::read_footer(&path)?;
+            let logs = if block.entry.kind == BlockKind::Logs { Some(LogSummary::of(&parquet, &path)?) } else { None };
+            // The summary is parsed text of the footer, so it is counted with it.
+            let bytes = 2 * parquet.metadata().memory_size();
+            Ok((Footer { parquet, logs }, bytes))
+        })
+    }
+
+    /// Looks at the metrics of some blocks, each with its label names. Asking for other blocks later is cheap as long as none is missing that
+    /// was there before.
+    pub(crate) fn with_metrics<T>(
+        &self,
+        blocks: &[Arc<Block>],
+        look: impl FnOnce(&BTreeMap<String, BTreeSet<String>>) -> T,
+    ) -> Result<T, Error> {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let live: HashSet<&str> = blocks.iter().map(|block| block.entry.name.as_str()).collect();
+        if names.blocks.iter().any(|block| !live.contains(block.as_str())) {
+            *names = MetricNames::default();
+        }
+        for block in blocks {
+            if names.blocks.contains(&block.entry.name) {
+                continue;
+            }
+            for (metric, labels) in MetricSummary::read(&block.series_file())?.0 {
+                names.metrics.entry(metric).or_default().extend(labels);
+            }
+            names.blocks.insert(block.entry.name.clone());
+        }
+        Ok(look(&names.metrics))
+    }
+}
+
+impl<T> Recent<T> {
+    fn new(budget: usize) -> Self {
+        Self { budget, entries: Mutex::default() }
+    }
+
+    /// The thing of a block, from memory or as `read` gives it with its bytes. Two callers may read the same at once; the second one's
+    /// work is lost, nothing else. A thing over the budget is given and not kept.
+    fn get(&self, block: &str, read: impl FnOnce() -> Result<(T, usize), Error>) -> Result<Arc<T>, Error> {
+        if let Some(found) = self.touch(block) {
+            return Ok(found);
+        }
+        let (thing, bytes) = read()?;
+        let thing = Arc::new(thing);
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.push((block.to_owned(), Arc::clone(&thing), bytes));
+        let mut total: usize = entries.iter().map(|(.., bytes)| bytes).sum();
+        while total > self.budget && !entries.is_empty() {
+            total -= entries.remove(0).2;
+        }
+        Ok(thing)
+    }
+
+    fn touch(&self, block: &str) -> Option<Arc<T>> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = entries.iter().position(|(name, ..)| name == block)?;
         let entry = entries.remove(position);
-        let index = Arc::clone(&entry.index);
+        let found = Arc::clone(&entry.1);
         entries.push(entry);
-        Some(index)
+        Some(found)
     }
 }

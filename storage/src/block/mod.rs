@@ -12,5 +12,5 @@ pub(crate) mod table;
 pub(crate) mod cache;
 pub(crate) mod live;
 
-pub(crate) use cache::IndexCache;
+pub(crate) use cache::BlockCache;
 pub(crate) use live::Block;

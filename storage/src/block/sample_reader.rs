@@ -10,6 +10,7 @@ use cepmon_model::stale_nan;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
 
+use super::cache::BlockCache;
 use super::live::Block;
 use crate::Error;
 use crate::number::from_whole;
@@ -28,10 +29,10 @@ pub(crate) struct SampleReader {
 
 impl SampleReader {
     /// Opens a block's samples for these row ranges, ascending and not overlapping.
-    pub(crate) fn open(block: &Arc<Block>, ranges: Vec<Range<usize>>) -> Result<Self, Error> {
+    pub(crate) fn open(cache: &BlockCache, block: &Arc<Block>, ranges: Vec<Range<usize>>) -> Result<Self, Error> {
         let path = block.rows_file();
         let file = File::open(&path).map_err(Error::io("open", &path))?;
-        let footer = block.footer()?;
+        let footer = &cache.footer(block)?.parquet;
         let rows: usize = ranges.iter().map(Range::len).sum();
         let columns = ProjectionMask::columns(footer.parquet_schema(), ["ts", "v_int", "scale", "v_f64"]);
         let total = usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();

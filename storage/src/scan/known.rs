@@ -32,14 +32,14 @@ impl<'a> KnownSamples<'a> {
             if !block.overlaps((first, last)) {
                 continue;
             }
-            let index = self.shared.indexes.get(block)?;
+            let index = self.shared.cache.index(block)?;
             let Some(place) = index.find(labels).map(|position| index.place(position)) else { continue };
             if place.min_ts > last || place.max_ts < first {
                 continue;
             }
             let rows = place.first_row as usize..place.first_row.saturating_add(place.rows) as usize;
             let (mut known_times, mut known_values) = (Vec::new(), Vec::new());
-            let mut reader = SampleReader::open(block, vec![rows.clone()])?;
+            let mut reader = SampleReader::open(&self.shared.cache, block, vec![rows.clone()])?;
             reader.read(rows.len(), (first, last), &mut known_times, &mut known_values)?;
             conflicts += remove_known(timestamps, values, &known_times, &known_values);
         }

@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use super::LogScan;
 use crate::Error;
 use crate::block::Block;
+use crate::block::cache::Footer;
 use crate::block::logs::{LogColumn, schema_of, to_columns};
 use crate::block::map::{append_labels, label_map_builder, map_entries};
 use crate::block::schema::PROMOTED_PREFIX;
@@ -27,7 +28,7 @@ const BATCH_ROWS: usize = 8192;
 
 /// Where entries come from.
 enum Source {
-    Block { block: Arc<Block>, batches: Box<ParquetRecordBatchReader> },
+    Block { block: Arc<Block>, footer: Arc<Footer>, batches: Box<ParquetRecordBatchReader> },
     Memory { rows: Arc<LogRows>, addresses: Vec<RowAddress>, position: usize },
 }
 
@@ -51,7 +52,7 @@ pub(super) fn scan_logs(shared: &Shared, scan: &LogScan) -> Result<impl Iterator
     };
     let mut sources = Vec::new();
     for block in blocks {
-        sources.extend(open_block(block, &scan.matchers, &columns)?);
+        sources.extend(open_block(shared, block, &scan.matchers, &columns)?);
     }
     for rows in memory {
         let addresses = rows.select(|stream| matches_all(stream, &scan.matchers), range);
@@ -76,8 +77,9 @@ fn matches_all(stream: &LabelSet, matchers: &[Matcher]) -> bool {
 }
 
 /// The rows of the streams that match, or nothing if none does.
-fn open_block(block: Arc<Block>, matchers: &[Matcher], columns: &[LogColumn]) -> Result<Option<Source>, Error> {
-    let summary = block.log_summary()?;
+fn open_block(shared: &Shared, block: Arc<Block>, matchers: &[Matcher], columns: &[LogColumn]) -> Result<Option<Source>, Error> {
+    let footer = shared.cache.footer(&block)?;
+    let Some(summary) = &footer.logs else { return Ok(None) };
     let mut ranges: Vec<Range<usize>> = Vec::new();
     let mut row = 0;
     for (stream, rows) in &summary.streams {
@@ -94,20 +96,19 @@ fn open_block(block: Arc<Block>, matchers: &[Matcher], columns: &[LogColumn]) ->
         return Ok(None);
     }
     let path = block.rows_file();
-    let footer = block.footer()?;
     let needed = file_columns(columns, &summary.fields);
     // Roots, not leaves: a map has two leaves, and a field's name may hold dots.
-    let schema = footer.schema();
+    let schema = footer.parquet.schema();
     let roots = schema.fields().iter().enumerate().filter(|(_, field)| needed.contains(field.name())).map(|(index, _)| index);
-    let projection = ProjectionMask::roots(footer.parquet_schema(), roots);
+    let projection = ProjectionMask::roots(footer.parquet.parquet_schema(), roots);
     let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.parquet.clone())
         .with_projection(projection)
         .with_batch_size(BATCH_ROWS)
         .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), row))
         .build()
         .map_err(Error::parquet("read", &path))?;
-    Ok(Some(Source::Block { block, batches: Box::new(batches) }))
+    Ok(Some(Source::Block { block, footer, batches: Box::new(batches) }))
 }
 
 /// Which columns of the file are needed for the requested ones.
@@ -142,8 +143,8 @@ impl LogBatches {
                     *position += group.len();
                     if group.is_empty() { None } else { Some(to_columns(rows, group, &self.columns, &HashSet::new())?) }
                 }
-                Source::Block { block, batches } => match batches.next() {
-                    Some(batch) => Some(from_block(&batch.map_err(Error::columns("logs"))?, block, &self.columns, self.range)?),
+                Source::Block { block, footer, batches } => match batches.next() {
+                    Some(batch) => Some(from_block(&batch.map_err(Error::columns("logs"))?, block, footer, &self.columns, self.range)?),
                     None => None,
                 },
             };
@@ -170,7 +171,13 @@ impl Iterator for LogBatches {
     }
 }
 
-fn from_block(batch: &RecordBatch, block: &Block, columns: &[LogColumn], (start, end): (i64, i64)) -> Result<RecordBatch, Error> {
+fn from_block(
+    batch: &RecordBatch,
+    block: &Block,
+    footer: &Footer,
+    columns: &[LogColumn],
+    (start, end): (i64, i64),
+) -> Result<RecordBatch, Error> {
     let damaged = || Error::corrupt(&block.rows_file(), "its columns are not those of the layout");
     let times = batch.column_by_name("ts").and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
     let times = times.ok_or_else(damaged)?.values();
@@ -180,7 +187,7 @@ fn from_block(batch: &RecordBatch, block: &Block, columns: &[LogColumn], (start,
         let keep: BooleanArray = times.iter().map(|&time| Some(time >= start && time <= end)).collect();
         filter_record_batch(batch, &keep).map_err(Error::columns("logs"))?
     };
-    let promoted = &block.log_summary()?.fields;
+    let promoted = footer.logs.as_ref().map_or(&[][..], |summary| &summary.fields);
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(columns.len());
     for column in columns {
         arrays.push(match column {

@@ -53,7 +53,7 @@ pub(super) fn scan_samples(
 
 impl BlockSource {
     fn open(shared: &Shared, block: &Arc<Block>, matchers: &[Matcher], range: (i64, i64)) -> Result<Option<Self>, Error> {
-        let index = shared.indexes.get(block)?;
+        let index = shared.cache.index(block)?;
         let positions = index.select(matchers, range);
         if positions.is_empty() {
             return Ok(None);
@@ -67,7 +67,7 @@ impl BlockSource {
                 _ => rows.push(start..end),
             }
         }
-        let reader = SampleReader::open(block, rows)?;
+        let reader = SampleReader::open(&shared.cache, block, rows)?;
         let mut source = Self { index, reader, positions: positions.into_iter(), next: None };
         source.advance();
         Ok(Some(source))

@@ -42,7 +42,7 @@ impl Snapshot {
         };
         let mut infos: BTreeMap<Arc<LabelSet>, SeriesInfo> = BTreeMap::new();
         for block in &blocks {
-            let index = self.storage.shared.indexes.get(block)?;
+            let index = self.storage.shared.cache.index(block)?;
             for position in index.select(matchers, (i64::MIN, i64::MAX)) {
                 let labels = Arc::new(index.labels(position));
                 let place = index.place(position);
@@ -68,14 +68,9 @@ impl Snapshot {
             (state.head.metric_names(), metric_blocks(&state.blocks))
         };
         let mut names: BTreeSet<String> = head.into_iter().filter(|name| !name.is_empty()).collect();
-        for block in &blocks {
-            let of_block = block.summary()?.0.keys().filter(|name| !name.is_empty());
-            for name in of_block {
-                if !names.contains(name) {
-                    names.insert(name.clone());
-                }
-            }
-        }
+        self.storage.shared.cache.with_metrics(&blocks, |metrics| {
+            names.extend(metrics.keys().filter(|name| !name.is_empty()).cloned());
+        })?;
         Ok(names.into_iter().collect())
     }
 
@@ -86,9 +81,9 @@ impl Snapshot {
             (state.head.label_names(metric), metric_blocks(&state.blocks))
         };
         let mut names: BTreeSet<String> = head.into_iter().collect();
-        for block in &blocks {
-            names.extend(block.summary()?.0.get(metric).into_iter().flatten().cloned());
-        }
+        self.storage.shared.cache.with_metrics(&blocks, |metrics| {
+            names.extend(metrics.get(metric).into_iter().flatten().cloned());
+        })?;
         Ok(names.into_iter().collect())
     }
 
@@ -109,7 +104,8 @@ impl Snapshot {
         };
         let mut names: Vec<String> = Vec::new();
         for block in blocks {
-            for name in &block.log_summary()?.fields {
+            let footer = self.storage.shared.cache.footer(&block)?;
+            for name in footer.logs.iter().flat_map(|summary| &summary.fields) {
                 if names.len() == MAX_PROMOTED_FIELDS {
                     return Ok(names);
                 }

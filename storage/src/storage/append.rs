@@ -18,8 +18,9 @@ const MAX_ENTRY_BYTES: usize = 16 << 20;
 /// Table rows per record: far below the longest record whatever the cells are.
 const ROWS_PER_RECORD: usize = 256;
 
-/// What the buffer for records keeps between batches.
+/// What the buffers for records and for accepted samples keep between batches.
 const RECORD_BUFFER_BYTES: usize = 1 << 20;
+const ACCEPTED_BUFFER_SAMPLES: usize = 1 << 16;
 
 /// Bytes of one series' label names and values.
 const MAX_LABEL_BYTES: usize = 64 << 10;
@@ -173,6 +174,9 @@ impl State {
             self.wal.write(&self.records)?;
             self.head.store(&self.accepted);
         }
+        // A rare large batch must not hold its memory for ever.
+        self.records.shrink_to(RECORD_BUFFER_BYTES);
+        self.accepted.shrink_to(ACCEPTED_BUFFER_SAMPLES);
         Ok(outcome)
     }
 
@@ -183,7 +187,6 @@ impl State {
         put(&mut self.records);
         self.has_log_records = true;
         self.wal.write(&self.records)?;
-        // A rare large batch must not hold its memory for ever.
         self.records.shrink_to(RECORD_BUFFER_BYTES);
         Ok(())
     }

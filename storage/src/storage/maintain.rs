@@ -49,12 +49,15 @@ impl Shared {
     /// Removes whole blocks that are too old or too much; gives their number. The manifest forgets them first, their files go with their
     /// last reader.
     fn apply_retention(&self, now: TimestampMs) -> Result<u64, Error> {
+        let (metrics, logs) = (self.options.metrics_retention, self.options.logs_retention);
+        if metrics == Retention::default() && logs == Retention::default() {
+            return Ok(0);
+        }
         let _one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut manifest, blocks) = {
             let state = self.read();
             (state.manifest.clone(), state.blocks.clone())
         };
-        let (metrics, logs) = (self.options.metrics_retention, self.options.logs_retention);
         let tables = Retention { max_bytes: None, ..metrics };
         let mut gone = HashSet::new();
         gone.extend(surplus(&blocks, metrics, now, |kind| *kind == BlockKind::Metrics));

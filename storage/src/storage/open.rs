@@ -7,7 +7,7 @@ use std::time::Instant;
 use hashbrown::HashSet;
 
 use super::{OpenReport, Shared, State, Storage, Totals};
-use crate::block::{Block, IndexCache};
+use crate::block::{Block, BlockCache};
 use crate::dir::atomic;
 use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
@@ -64,7 +64,7 @@ impl Storage {
             layout,
             state: RwLock::new(state),
             flushing: Mutex::new(()),
-            indexes: IndexCache::default(),
+            cache: BlockCache::default(),
             totals: Totals::default(),
             _lock: lock,
         };
