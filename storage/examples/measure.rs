@@ -1,7 +1,8 @@
-//! Prints what the head, the log and the blocks cost: `cargo run -p cepmon-storage --release --example measure -- [series] [samples]`.
+//! Prints what the head, the log and the blocks cost: `cargo run -p cepmon-storage --release --example measure -- [series] [samples] [folder]`.
 //! It asserts nothing; figures of note go into the design notes with date and machine.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a measuring program, not a part of cepmon")]
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use cepmon_model::{LabelSet, Matcher, MetricKind, MetricMetadata};
@@ -10,10 +11,12 @@ use cepmon_storage::{SampleScan, SeriesRef, Storage, StorageOptions};
 const TARGET_SERIES: usize = 1000;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<usize>().unwrap());
-    let (series, samples) = (arguments.next().unwrap_or(2000), arguments.next().unwrap_or(480));
-    let dir = tempfile::tempdir().unwrap();
-    let options = StorageOptions { head_max_bytes: 512 << 20, ..StorageOptions::new(dir.path()) };
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |default: usize| arguments.next().map_or(default, |text| text.parse().unwrap());
+    let (series, samples) = (number(2000), number(480));
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = arguments.next().map_or(temporary.path().to_owned(), PathBuf::from);
+    let options = StorageOptions { head_max_bytes: 512 << 20, ..StorageOptions::new(&dir) };
     let (storage, _) = Storage::open(options.clone()).unwrap();
     let before = resident_bytes();
 
@@ -54,7 +57,7 @@ fn main() {
     let report = storage.flush().unwrap();
     println!("flush: {:.2} s, {:.3} bytes per sample on disk with series", started.elapsed().as_secs_f64(), report.bytes as f64 / total);
     for name in ["samples", "series"] {
-        let path = dir.path().join(format!("default/metrics/00000001/{name}.parquet"));
+        let path = dir.join(format!("default/metrics/00000001/{name}.parquet"));
         println!("  {name}.parquet: {:.3} bytes per sample", path.metadata().unwrap().len() as f64 / total);
     }
     scan_all(&storage, "block");

@@ -60,7 +60,7 @@ pub static NOTIFICATIONS: TableDef = TableDef {
         column("receiver", ColumnKind::Text, "the receiver's name"),
         column("integration", ColumnKind::Text, "email, slack, pagerduty, webhook …"),
         column("group_key", ColumnKind::Text, "the alert group"),
-        column("status", ColumnKind::Text, "delivered, failed (will be tried again) or given_up"),
+        column("status", ColumnKind::Text, "ok, retry (failed and will be tried again) or failed (given up)"),
         column("attempt", ColumnKind::Int64, "1 for the first attempt"),
         column("alerts", ColumnKind::Int64, "alerts in the notification"),
         column("state", ColumnKind::Text, "firing or resolved"),
