@@ -29,9 +29,10 @@ impl MemorySource {
 impl SeriesSource for MemorySource {
     fn select<'a>(&'a self, matchers: &[Matcher], start: TimestampMs, end: TimestampMs) -> Result<SeriesIter<'a>, BoxError> {
         let matchers = matchers.to_vec();
-        let matching = self.series.iter().filter(move |(labels, _)| {
-            matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
-        });
+        let matching = self
+            .series
+            .iter()
+            .filter(move |(labels, _)| matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default())));
         let in_time = matching.filter_map(move |(labels, samples)| {
             if start > end {
                 return None;

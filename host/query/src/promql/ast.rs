@@ -224,9 +224,7 @@ impl Expr {
             ExprKind::Subquery(subquery) => subquery.expr.depth,
             ExprKind::Paren(expr) | ExprKind::Negate(expr) | ExprKind::Plus(expr) => expr.depth,
             ExprKind::Binary(binary) => binary.left.depth.max(binary.right.depth),
-            ExprKind::Aggregate(aggregate) => {
-                aggregate.expr.depth.max(aggregate.parameter.as_ref().map_or(0, |parameter| parameter.depth))
-            }
+            ExprKind::Aggregate(aggregate) => aggregate.expr.depth.max(aggregate.parameter.as_ref().map_or(0, |parameter| parameter.depth)),
             ExprKind::Call(call) => call.args.iter().map(|arg| arg.depth).max().unwrap_or_default(),
         };
         Self { span, kind, depth: below.saturating_add(1) }

@@ -34,10 +34,10 @@ pub(crate) fn binary(binary: &BinaryExpr) -> Result<(), Problem> {
     if binary.op.is_set() && matching.cardinality != Cardinality::OneToOne {
         return Err((all, format!("no grouping allowed for {:?} operation", binary.op.text())));
     }
-    if let Some(Grouping::By(on)) = &matching.labels {
-        if let Some(twice) = matching.include.iter().find(|label| on.contains(label)) {
-            return Err((all, format!("label {twice:?} must not occur in ON and GROUP clause at once")));
-        }
+    if let Some(Grouping::By(on)) = &matching.labels
+        && let Some(twice) = matching.include.iter().find(|label| on.contains(label))
+    {
+        return Err((all, format!("label {twice:?} must not occur in ON and GROUP clause at once")));
     }
     Ok(())
 }

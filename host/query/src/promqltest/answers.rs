@@ -1,14 +1,16 @@
 //! The same PromQL gives the same answer as Prometheus: answers that a real one (2.42) gave to `queries.txt` over `data.test`, recorded
 //! by `record.py`, all in `tests/golden/answers`. `CEPMON_PROMETHEUS_ANSWERS` may name a further file of such answers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use cepmon_model::{LabelSet, TimestampMs};
+use cepmon_model::{LabelSet, MetricMetadata, TimestampMs};
+use cepmon_storage::{Storage, StorageOptions};
 use serde_json::Value as Json;
 
 use super::run::{Points, compare_points};
 use super::script::{Command, parse_script};
-use crate::{Engine, MemorySource, Value, parse};
+use super::series::Loaded;
+use crate::{Engine, MemorySource, SeriesSource, Value, parse};
 
 /// See the top of `data.test`.
 const SHIFT_MS: i64 = 4_000;
@@ -17,33 +19,59 @@ const END_MS: TimestampMs = 1_740_000;
 const STEP_MS: i64 = 120_000;
 const INSTANT_MS: TimestampMs = 1_500_000;
 
-fn data(folder: &Path) -> MemorySource {
-    let mut source = MemorySource::default();
-    for command in parse_script(&std::fs::read_to_string(folder.join("data.test")).unwrap()).unwrap() {
-        let Command::Load(lines) = command else { continue };
-        for line in lines {
-            for (index, value) in line.values.iter().enumerate() {
-                if let Some(value) = value.float() {
-                    source.push(&line.labels, index as i64 * line.step + SHIFT_MS, value);
-                }
-            }
-        }
-    }
-    source
+/// Every sample of `data.test`, series by series.
+fn samples(folder: &Path) -> Vec<(LabelSet, Points)> {
+    let commands = parse_script(&std::fs::read_to_string(folder.join("data.test")).unwrap()).unwrap();
+    let loads = commands.into_iter().filter_map(|command| if let Command::Load(lines) = command { Some(lines) } else { None });
+    let points = |line: &Loaded| {
+        let values = line.values.iter().enumerate();
+        values.filter_map(|(index, value)| Some((index as i64 * line.step + SHIFT_MS, value.float()?))).collect()
+    };
+    loads.flatten().map(|line| (line.labels.clone(), points(&line))).collect()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/answers")
 }
 
 #[test]
 fn the_same_promql_gives_the_same_answer_as_prometheus() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/answers");
-    let source = data(&folder);
-    let mut files = vec![folder.join("answers.jsonl")];
+    let mut source = MemorySource::default();
+    for (labels, points) in samples(&folder()) {
+        points.into_iter().for_each(|(at, value)| source.push(&labels, at, value));
+    }
+    check_all(&source);
+}
+
+#[test]
+fn samples_in_blocks_and_in_memory_give_that_answer_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let (storage, _) = Storage::open(StorageOptions::new(directory.path())).unwrap();
+    let series = samples(&folder());
+    // The older half goes into a block, the rest stays in the head.
+    for is_old in [true, false] {
+        for (labels, points) in &series {
+            let reference = storage.series_ref(labels, &MetricMetadata::default()).unwrap();
+            let half = points.iter().filter(|(at, _)| (*at < 900_000) == is_old);
+            let batch: Vec<_> = half.map(|(at, value)| (reference, *at, *value)).collect();
+            assert_eq!(storage.append(&batch).unwrap().appended, batch.len());
+        }
+        if is_old {
+            storage.flush().unwrap();
+        }
+    }
+    check_all(&storage.snapshot());
+}
+
+fn check_all(source: &dyn SeriesSource) {
+    let mut files = vec![folder().join("answers.jsonl")];
     files.extend(std::env::var_os("CEPMON_PROMETHEUS_ANSWERS").map(Into::into));
     let (mut total, mut failures) = (0, Vec::new());
     for file in files {
         for line in std::fs::read_to_string(&file).unwrap().lines() {
             let recorded: Json = serde_json::from_str(line).unwrap();
             total += 1;
-            if let Err(problem) = check(&source, &recorded) {
+            if let Err(problem) = check(source, &recorded) {
                 failures.push(format!("{}\n    {problem}", recorded["query"]));
             }
         }
@@ -52,16 +80,13 @@ fn the_same_promql_gives_the_same_answer_as_prometheus() {
     assert!(failures.is_empty(), "{} of {total} answers differ:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn check(source: &MemorySource, recorded: &Json) -> Result<(), String> {
+fn check(source: &dyn SeriesSource, recorded: &Json) -> Result<(), String> {
     let query = recorded["query"].as_str().unwrap();
     let is_range = recorded["type"] == "matrix";
     let answer = parse(query).map_err(|error| error.to_string()).and_then(|expr| {
         let engine = Engine::default();
-        let value = if is_range {
-            engine.range(source, &expr, START_MS, END_MS, STEP_MS)
-        } else {
-            engine.instant(source, &expr, INSTANT_MS)
-        };
+        let value =
+            if is_range { engine.range(source, &expr, START_MS, END_MS, STEP_MS) } else { engine.instant(source, &expr, INSTANT_MS) };
         value.map_err(|error| error.to_string())
     });
     if let Some(error) = recorded["error"].as_str() {

@@ -60,9 +60,9 @@ fn names_histogram(query: &str, histograms: &[LabelSet]) -> bool {
     let mut selectors = Vec::new();
     collect_selectors(&expr, &mut selectors);
     selectors.iter().any(|selector| {
-        histograms.iter().any(|labels| {
-            selector.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()))
-        })
+        histograms
+            .iter()
+            .any(|labels| selector.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default())))
     })
 }
 
@@ -97,11 +97,9 @@ fn run_case(source: &MemorySource, case: &Case) -> Result<(), String> {
     let value = found?;
     compare(&value, case)?;
     // Whatever holds at one time holds in a range query too, but for the order of series.
-    if let (When::Instant(at), Value::Vector(_)) = (case.at, &value) {
-        if !case.is_ordered {
-            let range = evaluate(source, &case.query, When::Range { start: at, end: at, step: 1000 })?;
-            compare(&range, case).map_err(|problem| format!("as a range query: {problem}"))?;
-        }
+    if let (When::Instant(at), Value::Vector(_), false) = (case.at, &value, case.is_ordered) {
+        let range = evaluate(source, &case.query, When::Range { start: at, end: at, step: 1000 })?;
+        compare(&range, case).map_err(|problem| format!("as a range query: {problem}"))?;
     }
     Ok(())
 }

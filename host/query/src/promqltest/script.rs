@@ -38,7 +38,11 @@ pub(super) enum Expected {
     /// Series with a value or a gap per step.
     Series(Vec<(LabelSet, Vec<Option<f64>>)>),
     /// The same, for a range vector: values from `start`, `step` apart.
-    Ranges { start: TimestampMs, step: i64, series: Vec<(LabelSet, Vec<Option<f64>>)> },
+    Ranges {
+        start: TimestampMs,
+        step: i64,
+        series: Vec<(LabelSet, Vec<Option<f64>>)>,
+    },
 }
 
 pub(super) fn parse_script(text: &str) -> Result<Vec<Command>, String> {

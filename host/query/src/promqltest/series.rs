@@ -82,9 +82,7 @@ fn parse_labels(text: &str) -> Result<LabelSet, String> {
     }
     let expr = crate::parse(text).map_err(|error| format!("{text}: {error}"))?;
     match expr.kind {
-        ExprKind::Selector(selector) => {
-            Ok(LabelSet::from_pairs(selector.matchers.iter().map(|matcher| (matcher.name(), matcher.value()))))
-        }
+        ExprKind::Selector(selector) => Ok(LabelSet::from_pairs(selector.matchers.iter().map(|matcher| (matcher.name(), matcher.value())))),
         _ => Err(format!("{text:?} is no series")),
     }
 }

@@ -24,10 +24,8 @@ impl Grouping {
     pub(crate) fn project(&self, labels: &LabelSet) -> LabelSet {
         let is_listed = |names: &[String], name: &str| names.iter().any(|listed| listed == name);
         match self {
-            Self::By(names) => LabelSet::from_pairs(labels.iter().filter(|(name, _)| is_listed(names, name))),
-            Self::Without(names) => {
-                LabelSet::from_pairs(labels.iter().filter(|(name, _)| *name != METRIC_NAME && !is_listed(names, name)))
-            }
+            Self::By(names) => LabelSet::from_sorted(labels.iter().filter(|(name, _)| is_listed(names, name))),
+            Self::Without(names) => LabelSet::from_sorted(labels.iter().filter(|(name, _)| *name != METRIC_NAME && !is_listed(names, name))),
         }
     }
 }
@@ -37,5 +35,5 @@ pub(crate) fn without_name(labels: &Arc<LabelSet>) -> Arc<LabelSet> {
     if labels.metric_name().is_empty() {
         return Arc::clone(labels);
     }
-    Arc::new(LabelSet::from_pairs(labels.iter().filter(|(name, _)| *name != METRIC_NAME)))
+    Arc::new(LabelSet::from_sorted(labels.iter().filter(|(name, _)| *name != METRIC_NAME)))
 }

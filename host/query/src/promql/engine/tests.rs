@@ -27,10 +27,7 @@ fn a_query_that_would_hold_too_much_is_refused() {
     // 20 series of 40 steps fit, 20 of 60 do not.
     assert!(range(&engine, &source, "m", 39_000, 1000).is_ok());
     let error = range(&engine, &source, "m", 59_000, 1000).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "query processing would load too many samples into memory in query execution; limit is 1000"
-    );
+    assert_eq!(error.to_string(), "query processing would load too many samples into memory in query execution; limit is 1000");
     // What is no longer needed is given back: each operand fits alone, and so do many after each other.
     assert!(range(&engine, &source, "sum(m) + sum(m) + sum(m) + sum(m)", 39_000, 1000).is_ok());
     // A scalar over a billion steps takes memory too.

@@ -33,12 +33,8 @@ impl Evaluation<'_> {
                 scalars(binary.op, &mut left, &right);
                 Evaluated::Scalar(left)
             }
-            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
-                Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)?)
-            }
-            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
-                Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)?)
-            }
+            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)?),
+            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)?),
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 Evaluated::Vector(vectors(operation, &binary.matching, left, right, &self.budget)?)
             }

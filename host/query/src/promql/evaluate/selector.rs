@@ -11,12 +11,7 @@ use crate::vector::{Column, Grid, StepSeries, StepVector};
 
 impl Evaluation<'_> {
     /// `pick` makes the value of a sample's time and value: the value itself, or the time for `timestamp()`.
-    pub(crate) fn select(
-        &self,
-        selector: &Selector,
-        grid: &Grid,
-        pick: fn(TimestampMs, f64) -> f64,
-    ) -> Result<StepVector, Error> {
+    pub(crate) fn select(&self, selector: &Selector, grid: &Grid, pick: fn(TimestampMs, f64) -> f64) -> Result<StepVector, Error> {
         let reference = Reference::new(self, &selector.shift)?;
         let lookback = self.options.lookback_ms;
         // Open on the left: a sample exactly as old as the look-back is out.
@@ -40,13 +35,7 @@ impl Evaluation<'_> {
     }
 }
 
-fn fill(
-    column: &mut Column,
-    series: &SeriesSamples,
-    at: impl Fn(usize) -> TimestampMs,
-    lookback: i64,
-    pick: fn(TimestampMs, f64) -> f64,
-) {
+fn fill(column: &mut Column, series: &SeriesSamples, at: impl Fn(usize) -> TimestampMs, lookback: i64, pick: fn(TimestampMs, f64) -> f64) {
     let mut cursor = 0;
     for index in 0..column.len() {
         column.set(index, youngest(series, &mut cursor, at(index), lookback, pick));
@@ -54,13 +43,7 @@ fn fill(
 }
 
 /// The youngest sample at a time; `cursor` counts the samples up to it, and times must not go back.
-fn youngest(
-    series: &SeriesSamples,
-    cursor: &mut usize,
-    at: TimestampMs,
-    lookback: i64,
-    pick: fn(TimestampMs, f64) -> f64,
-) -> Option<f64> {
+fn youngest(series: &SeriesSamples, cursor: &mut usize, at: TimestampMs, lookback: i64, pick: fn(TimestampMs, f64) -> f64) -> Option<f64> {
     while series.timestamps.get(*cursor).is_some_and(|timestamp| *timestamp <= at) {
         *cursor += 1;
     }

@@ -12,15 +12,11 @@ use crate::vector::grouping::without_name;
 use crate::vector::unify::unify_results;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    whole("time", &[], SCALAR, |_, _, grid| {
-        Ok(Evaluated::Scalar((0..grid.count).map(|index| seconds(grid.time(index))).collect()))
-    }),
+    whole("time", &[], SCALAR, |_, _, grid| Ok(Evaluated::Scalar((0..grid.count).map(|index| seconds(grid.time(index))).collect()))),
     whole("start", &[], SCALAR, |evaluation, _, grid| constant(grid, seconds(evaluation.query.start))),
     whole("end", &[], SCALAR, |evaluation, _, grid| constant(grid, seconds(evaluation.query.end()))),
     whole("step", &[], SCALAR, |evaluation, _, grid| constant(grid, seconds(evaluation.query_step_ms))),
-    whole("range", &[], SCALAR, |evaluation, _, grid| {
-        constant(grid, seconds(evaluation.query.end() - evaluation.query.start))
-    }),
+    whole("range", &[], SCALAR, |evaluation, _, grid| constant(grid, seconds(evaluation.query.end() - evaluation.query.start))),
     whole("timestamp", &[VECTOR], VECTOR, timestamp),
     whole("scalar", &[VECTOR], SCALAR, scalar),
     whole("vector", &[SCALAR], VECTOR, |evaluation, args, grid| {

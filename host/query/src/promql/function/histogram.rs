@@ -56,7 +56,7 @@ impl Histograms {
         let mut groups: Vec<(LabelSet, Vec<(f64, StepSeries)>)> = Vec::new();
         for series in vector {
             let Some(bound) = series.labels.get("le").and_then(|le| le.parse::<f64>().ok()) else { continue };
-            let labels = LabelSet::from_pairs(series.labels.iter().filter(|(name, _)| *name != "le"));
+            let labels = LabelSet::from_sorted(series.labels.iter().filter(|(name, _)| *name != "le"));
             let position = *positions.entry(labels.clone()).or_insert_with(|| {
                 groups.push((labels, Vec::new()));
                 groups.len() - 1
@@ -67,12 +67,7 @@ impl Histograms {
     }
 
     /// One value per histogram and step that has buckets. The result has the histogram's labels without its name.
-    fn map(
-        &self,
-        evaluation: &Evaluation<'_>,
-        grid: &Grid,
-        compute: impl Fn(usize, &mut Vec<Bucket>) -> f64,
-    ) -> Result<StepVector, Error> {
+    fn map(&self, evaluation: &Evaluation<'_>, grid: &Grid, compute: impl Fn(usize, &mut Vec<Bucket>) -> f64) -> Result<StepVector, Error> {
         let mut vector = Vec::with_capacity(self.groups.len());
         let mut buckets = Vec::new();
         for (labels, series) in &self.groups {
@@ -80,9 +75,9 @@ impl Histograms {
             let mut column = evaluation.budget.column(grid.count)?;
             for index in 0..grid.count {
                 buckets.clear();
-                let present = series.iter().filter_map(|(upper_bound, series)| {
-                    Some(Bucket { upper_bound: *upper_bound, count: series.column.get(index)? })
-                });
+                let present = series
+                    .iter()
+                    .filter_map(|(upper_bound, series)| Some(Bucket { upper_bound: *upper_bound, count: series.column.get(index)? }));
                 buckets.extend(present);
                 if !buckets.is_empty() {
                     column.set(index, Some(compute(index, &mut buckets)));

@@ -75,11 +75,7 @@ const fn map(name: &'static str, args: &'static [ValueType], compute: fn(f64, &[
     Function { name, args, optional: 0, is_variadic: false, returns: VECTOR, body: Body::Map(compute) }
 }
 
-const fn window(
-    name: &'static str,
-    args: &'static [ValueType],
-    compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
-) -> Function {
+const fn window(name: &'static str, args: &'static [ValueType], compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
     let body = Body::Window { keeps_name: false, compute };
     Function { name, args, optional: 0, is_variadic: false, returns: VECTOR, body }
 }

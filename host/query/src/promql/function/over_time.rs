@@ -18,9 +18,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     window("stddev_over_time", &[RANGE], |window, _| Some(variance(values(window)).sqrt())),
     window("stdvar_over_time", &[RANGE], |window, _| Some(variance(values(window)))),
     window("present_over_time", &[RANGE], |_, _| Some(1.0)),
-    window("quantile_over_time", &[SCALAR, RANGE], |window, parameters| {
-        Some(quantile_of(parameters[0], &mut window.values.to_vec()))
-    }),
+    window("quantile_over_time", &[SCALAR, RANGE], |window, parameters| Some(quantile_of(parameters[0], &mut window.values.to_vec()))),
     window("mad_over_time", &[RANGE], |window, _| {
         let median = quantile_of(0.5, &mut window.values.to_vec());
         let mut distances: Vec<f64> = window.values.iter().map(|value| (value - median).abs()).collect();

@@ -90,7 +90,7 @@ impl Parser<'_> {
         self.advance();
         let ms = (sign * seconds * 1000.0).round();
         // Beyond this a float is no exact number of milliseconds.
-        if !(ms.abs() < 9.0e15) {
+        if ms.is_nan() || ms.abs() >= 9.0e15 {
             return Err(self.error_at(offset, "timestamp out of bounds for @ modifier"));
         }
         Ok(At::Time(ms as TimestampMs))

@@ -66,10 +66,16 @@ fn keywords_are_names_where_they_cannot_be_keywords() {
 fn messages_say_where_and_what() {
     let f = |text: &str, want: &str| assert_eq!(problem(text), want, "{text}");
     f("", "1:1: parse error: no expression found in input");
-    f("sum(", "1:5: parse error: unexpected end of input where an expression should start, expected a number, a string, a selector, a \
-       function or \"(\"");
+    f(
+        "sum(",
+        "1:5: parse error: unexpected end of input where an expression should start, expected a number, a string, a selector, a \
+       function or \"(\"",
+    );
     f("up{job=node}", "1:8: parse error: unexpected \"node\" in label matching, expected string");
-    f("up{job=~\"(\"}", "1:4: parse error: cannot compile the matcher job=~\"(\": regex parse error:\n    ^(?s:()$\n     ^\nerror: unclosed group");
+    f(
+        "up{job=~\"(\"}",
+        "1:4: parse error: cannot compile the matcher job=~\"(\": regex parse error:\n    ^(?s:()$\n     ^\nerror: unclosed group",
+    );
     f("rate(up)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector");
     f("up +\n  nope(1)", "2:3: parse error: unknown function with name \"nope\"");
     f("1 == 2", "1:1: parse error: comparisons between scalars must use BOOL modifier");
@@ -78,7 +84,10 @@ fn messages_say_where_and_what() {
     f("clamp(x, 1)", "1:1: parse error: expected 3 argument(s) in call to \"clamp\", got 2");
     f("{job=~\".*\"}", "1:1: parse error: vector selector must contain at least one non-empty matcher");
     f("x offset 5m[5m]", "1:12: parse error: no offset modifiers allowed before range");
-    f("sum(x) offset 5m", "1:8: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+    f(
+        "sum(x) offset 5m",
+        "1:8: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery",
+    );
     f("a \u{20ac}", "1:3: parse error: unexpected character: '\u{20ac}'");
     f("\"open", "1:1: parse error: unterminated quoted string");
     f("x[0s]", "1:3: parse error: duration must be greater than 0 in a range");

@@ -61,13 +61,7 @@ impl State {
     }
 }
 
-pub(super) fn fold(
-    op: AggregateOp,
-    groups: &Groups,
-    vector: &StepVector,
-    grid: &Grid,
-    budget: &Budget,
-) -> Result<StepVector, Error> {
+pub(super) fn fold(op: AggregateOp, groups: &Groups, vector: &StepVector, grid: &Grid, budget: &Budget) -> Result<StepVector, Error> {
     let members = groups.members();
     let mut result = Vec::with_capacity(members.len());
     let mut states: Vec<Option<State>> = vec![None; grid.count];

@@ -108,9 +108,7 @@ fn check_many_side(found: &Match<'_>) -> Result<(), Error> {
         let has_one = found.one.iter().any(|series| series.column.get(index).is_some());
         let count = found.many.iter().filter(|series| series.column.get(index).is_some()).count();
         if has_one && count > 1 {
-            return Err(Error::execution(
-                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)",
-            ));
+            return Err(Error::execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
         }
     }
     Ok(())
@@ -120,10 +118,10 @@ fn result_labels(operation: Operation, matching: &Matching, many: &LabelSet, one
     let is_one_to_one = matching.cardinality == Cardinality::OneToOne;
     let mut labels = match &matching.labels {
         Some(Grouping::By(names)) if is_one_to_one => {
-            LabelSet::from_pairs(many.iter().filter(|(name, _)| names.iter().any(|kept| kept == name))).to_builder()
+            LabelSet::from_sorted(many.iter().filter(|(name, _)| names.iter().any(|kept| kept == name))).to_builder()
         }
         Some(Grouping::Without(names)) if is_one_to_one => {
-            LabelSet::from_pairs(many.iter().filter(|(name, _)| !names.iter().any(|dropped| dropped == name))).to_builder()
+            LabelSet::from_sorted(many.iter().filter(|(name, _)| !names.iter().any(|dropped| dropped == name))).to_builder()
         }
         _ => many.to_builder(),
     };

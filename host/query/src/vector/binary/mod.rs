@@ -47,12 +47,7 @@ pub(crate) fn scalars(op: BinaryOp, left: &mut [f64], right: &[f64]) {
 }
 
 /// A vector and a scalar; `is_swapped` if the scalar stands on the left.
-pub(crate) fn vector_scalar(
-    operation: Operation,
-    mut vector: StepVector,
-    scalar: &[f64],
-    is_swapped: bool,
-) -> Result<StepVector, Error> {
+pub(crate) fn vector_scalar(operation: Operation, mut vector: StepVector, scalar: &[f64], is_swapped: bool) -> Result<StepVector, Error> {
     for series in &mut vector {
         series.column.map(|index, value| {
             let (left, right) = if is_swapped { (scalar[index], value) } else { (value, scalar[index]) };
