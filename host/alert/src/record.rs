@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use cepmon_model::{LabelSet, TimestampMs};
 
-use crate::BoxError;
 use crate::rule::AlertState;
+use crate::{AlertStatus, BoxError};
 
 /// One change of one alert's state.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,8 @@ pub struct NotificationAttempt {
     pub attempt: u32,
     /// How many alerts the notification held.
     pub alerts: usize,
+    /// What it told: firing if any of them fires.
+    pub state: AlertStatus,
     /// How long the attempt took, by the clock.
     pub duration_seconds: f64,
     /// Why it failed, empty if it did not.

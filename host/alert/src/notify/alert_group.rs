@@ -83,6 +83,15 @@ impl AlertGroup {
         }
     }
 
+    /// Keeps waits within their intervals when the clock was set back.
+    pub(crate) fn bound_waits(&mut self, now: TimestampMs) {
+        let longest = self.route.group_wait_ms.max(self.route.group_interval_ms);
+        self.next_flush_at = self.next_flush_at.min(now + longest);
+        for delivery in &mut self.deliveries {
+            delivery.bound_wait(now);
+        }
+    }
+
     /// When something must be done for this group; `None` while attempts are under way.
     pub(crate) fn next_due(&self) -> Option<TimestampMs> {
         if self.deliveries.is_empty() {

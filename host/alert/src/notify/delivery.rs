@@ -51,6 +51,11 @@ impl Delivery {
         }
     }
 
+    /// Keeps the wait within the longest back-off when the clock was set back.
+    pub(crate) fn bound_wait(&mut self, now: TimestampMs) {
+        self.next_attempt_at = self.next_attempt_at.min(now + MAX_BACKOFF_MS);
+    }
+
     /// Marks the start of an attempt.
     pub(crate) fn begin(&mut self) {
         self.attempt += 1;

@@ -169,6 +169,7 @@ impl Notifier {
         let now = self.clock.now();
         let mut state = self.lock();
         self.clean(&mut state, now);
+        state.groups.values_mut().for_each(|group| group.bound_waits(now));
         self.flush_groups(&mut state, now);
         let config = Arc::clone(&state.config);
         let mut attempts = Vec::new();
@@ -236,6 +237,7 @@ impl Notifier {
             status,
             attempt: attempt.number,
             alerts: notification.alerts.len(),
+            state: notification.status(),
             duration_seconds: (now - attempt.started_at).max(0) as f64 / 1000.0,
             error: result.as_ref().err().map(ToString::to_string).unwrap_or_default(),
         };

@@ -287,6 +287,18 @@ async fn inhibited_and_muted_alerts_are_not_told() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_delays_nothing_by_more_than_an_interval() {
+    let mut world = World::new(|_| {}).await;
+    world.down(&["web-1"]);
+    world.run_until(START + 3 * MINUTE).await;
+    assert_eq!(world.mails().len(), 1);
+    world.clock.set(START - 600 * MINUTE);
+    world.notifier.take_due(usize::MAX);
+    let latest = world.notifier.groups()[0].next_flush_at;
+    assert_eq!(latest, world.clock.now() + 5 * MINUTE);
+}
+
+#[tokio::test]
 async fn too_many_alerts_are_refused_and_counted() {
     let world = World::new(|_| {}).await;
     let alert = |number: usize| Alert {

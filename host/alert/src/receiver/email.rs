@@ -15,8 +15,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 
 use crate::config::{EmailEntry, GlobalEntry, TlsEntry};
 use crate::notify::Notification;
+use crate::receiver::secret_source::SecretSource;
 use crate::receiver::{Receiver, SendError};
-use crate::{BoxError, Problem, Secret};
+use crate::{BoxError, Problem};
 
 /// Real time, not the clock's: how long one SMTP command may take, and the whole conversation.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(30);
@@ -31,7 +32,8 @@ pub struct EmailReceiver {
     port: u16,
     hello: String,
     tls: TlsMode,
-    login: Option<(String, Password)>,
+    /// User and password. A file is read before each mail, so that it can be changed without a reload.
+    login: Option<(String, SecretSource)>,
     from: Template,
     to: Template,
     /// Names and templates; `Subject` is always there.
@@ -57,13 +59,6 @@ impl fmt::Debug for TlsMode {
             Self::None => "None",
         })
     }
-}
-
-#[derive(Debug, Clone)]
-enum Password {
-    Given(Secret),
-    /// Read before each mail, so that it can be changed without a reload.
-    File(String),
 }
 
 /// The receiver behind an entry of `email_configs`, with `global`'s defaults.
@@ -138,7 +133,7 @@ fn check_smarthost(entry: &EmailEntry, global: &GlobalEntry, path: &str, problem
     }
 }
 
-fn check_login(entry: &EmailEntry, global: &GlobalEntry, path: &str, problems: &mut Vec<Problem>) -> Option<(String, Password)> {
+fn check_login(entry: &EmailEntry, global: &GlobalEntry, path: &str, problems: &mut Vec<Problem>) -> Option<(String, SecretSource)> {
     if entry.auth_secret.is_some() || global.smtp_auth_secret.is_some() {
         problems.push(Problem::new(path, "CRAM-MD5 (auth_secret) is not served; use auth_password, which goes over TLS"));
     }
@@ -148,27 +143,16 @@ fn check_login(entry: &EmailEntry, global: &GlobalEntry, path: &str, problems: &
         problems
             .push(Problem::new(format!("{path}.auth_identity"), "an identity that differs from auth_username is not served; remove it"));
     }
+    let keys = ["auth_password", "auth_password_file"];
+    let own = SecretSource::check(entry.auth_password.as_ref(), entry.auth_password_file.as_ref(), keys, path, problems);
     // What stands at the integration wins as a pair, so that a file does not meet a global password.
-    let password = match (&entry.auth_password, &entry.auth_password_file) {
-        (Some(_), Some(_)) => {
-            problems.push(Problem::new(path, "auth_password and auth_password_file exclude each other"));
-            None
-        }
-        (Some(password), None) => Some(Password::Given(password.clone())),
-        (None, Some(file)) => Some(Password::File(file.clone())),
-        (None, None) => match (&global.smtp_auth_password, &global.smtp_auth_password_file) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new("global", "smtp_auth_password and smtp_auth_password_file exclude each other"));
-                None
-            }
-            (Some(password), None) => Some(Password::Given(password.clone())),
-            (None, Some(file)) => Some(Password::File(file.clone())),
-            (None, None) => {
-                problems.push(Problem::new(path, "auth_username has no password; set auth_password or auth_password_file"));
-                None
-            }
-        },
-    };
+    let password = own.or_else(|| {
+        let (value, file) = (global.smtp_auth_password.as_ref(), global.smtp_auth_password_file.as_ref());
+        SecretSource::check(value, file, ["smtp_auth_password", "smtp_auth_password_file"], "global", problems)
+    });
+    if password.is_none() {
+        problems.push(Problem::new(path, "auth_username has no password; set auth_password or auth_password_file"));
+    }
     Some((username.clone(), password?))
 }
 
@@ -228,17 +212,7 @@ impl EmailReceiver {
                 TlsMode::None => Tls::None,
             });
         if let Some((username, password)) = &self.login {
-            let password = match password {
-                Password::Given(secret) => secret.reveal().to_owned(),
-                Password::File(file) => {
-                    let text = tokio::fs::read_to_string(file).await;
-                    let unreadable = |error: std::io::Error| SendError::Unwritable {
-                        source: format!("cannot read the password file \"{file}\": {error}").into(),
-                    };
-                    text.map_err(unreadable)?.trim().to_owned()
-                }
-            };
-            builder = builder.credentials(Credentials::new(username.clone(), password));
+            builder = builder.credentials(Credentials::new(username.clone(), password.read().await?));
         }
         let to = format!("the mail server {}:{}", self.host, self.port);
         let transport = builder.build();

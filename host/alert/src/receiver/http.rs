@@ -21,6 +21,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::config::{HttpEntry, TlsEntry};
 use crate::receiver::SendError;
+use crate::receiver::secret_source::SecretSource;
 use crate::{BoxError, Problem, Secret};
 
 /// Real time, not the clock's: how long a whole exchange may take.
@@ -29,45 +30,6 @@ const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 /// How much of an answer stands in an error.
 const MAX_SHOWN_CHARS: usize = 200;
-
-/// A text that is given, or read from a file each time it is needed.
-#[derive(Debug, Clone)]
-pub(crate) enum SecretSource {
-    Given(Secret),
-    File(String),
-}
-
-impl SecretSource {
-    /// Takes exactly one of a value and a file, or reports it.
-    pub(crate) fn check(
-        value: Option<&Secret>,
-        file: Option<&String>,
-        keys: [&str; 2],
-        path: &str,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Self> {
-        match (value, file) {
-            (Some(_), Some(_)) => {
-                problems.push(Problem::new(path, format!("{} and {} exclude each other", keys[0], keys[1])));
-                None
-            }
-            (Some(value), None) => Some(Self::Given(value.clone())),
-            (None, Some(file)) => Some(Self::File(file.clone())),
-            (None, None) => None,
-        }
-    }
-
-    /// The text, without blanks around it.
-    pub(crate) async fn read(&self) -> Result<String, SendError> {
-        match self {
-            Self::Given(secret) => Ok(secret.reveal().trim().to_owned()),
-            Self::File(file) => {
-                let unreadable = |error| SendError::Unwritable { source: format!("cannot read \"{file}\": {error}").into() };
-                Ok(tokio::fs::read_to_string(file).await.map_err(unreadable)?.trim().to_owned())
-            }
-        }
-    }
-}
 
 /// How requests are made.
 #[derive(Clone)]

@@ -5,6 +5,7 @@ pub mod webhook;
 pub mod slack;
 pub mod pagerduty;
 mod http;
+mod secret_source;
 
 use std::fmt::Debug;
 

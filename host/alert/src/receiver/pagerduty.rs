@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{GlobalEntry, PagerdutyEntry};
 use crate::notify::Notification;
-use crate::receiver::http::{HttpClient, SecretSource};
+use crate::receiver::http::HttpClient;
+use crate::receiver::secret_source::SecretSource;
 use crate::receiver::{Receiver, SendError};
 use crate::{AlertStatus, Problem};
 

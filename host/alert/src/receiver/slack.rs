@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use crate::Problem;
 use crate::config::{GlobalEntry, SlackEntry};
 use crate::notify::Notification;
-use crate::receiver::http::{HttpClient, SecretSource};
+use crate::receiver::http::HttpClient;
+use crate::receiver::secret_source::SecretSource;
 use crate::receiver::{Receiver, SendError};
 
 /// Slack cuts titles itself, but refuses messages with longer ones now and then; Alertmanager cuts here.

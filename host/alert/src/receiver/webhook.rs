@@ -9,7 +9,8 @@ use cepmon_model::LabelSet;
 
 use crate::config::{GlobalEntry, WebhookEntry};
 use crate::notify::Notification;
-use crate::receiver::http::{HttpClient, SecretSource};
+use crate::receiver::http::HttpClient;
+use crate::receiver::secret_source::SecretSource;
 use crate::receiver::{Receiver, SendError};
 use crate::{Alert, AlertStatus, Problem};
 

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use cepmon_model::{METRIC_NAME, is_label_name, is_metric_name, parse_duration};
-use cepmon_template::{Dialect, Template};
 
 use crate::rule::expand::parse_rule_template;
 use crate::rule::{AlertingRule, RecordingRule, RuleEntry, RuleFile, RuleGroupEntry};
@@ -174,8 +173,7 @@ fn check_rule(rule: &RuleEntry, path: &str, evaluate: &dyn Evaluate, problems: &
 }
 
 fn check_template(text: &str, path: &str, problems: &mut Vec<Problem>) {
-    let parsed: Result<Template, _> = parse_rule_template(text, Dialect::Prometheus);
-    if let Err(error) = parsed {
+    if let Err(error) = parse_rule_template(text) {
         problems.push(Problem::new(path, error));
     }
 }

@@ -11,8 +11,8 @@ use crate::Evaluate;
 const PREAMBLE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
 /// Parses a text of a rule.
-pub(crate) fn parse_rule_template(text: &str, dialect: Dialect) -> Result<Template, cepmon_template::Error> {
-    Template::parse_after("rule", PREAMBLE, text, dialect)
+pub(crate) fn parse_rule_template(text: &str) -> Result<Template, cepmon_template::Error> {
+    Template::parse_after("rule", PREAMBLE, text, Dialect::Prometheus)
 }
 
 /// The world of templates while one rule is evaluated.
@@ -36,7 +36,7 @@ impl RuleEnvironment<'_> {
             ("ExternalURL", Value::from(self.external_url)),
             ("Value", Value::Float(value)),
         ]);
-        let expanded = parse_rule_template(text, Dialect::Prometheus).and_then(|template| template.execute(&data, self, Escape::None));
+        let expanded = parse_rule_template(text).and_then(|template| template.execute(&data, self, Escape::None));
         expanded.unwrap_or_else(|error| format!("<error expanding template: {error}>"))
     }
 }

@@ -145,7 +145,12 @@ impl Scheduler {
                 () = slot.gone.notified() => return,
                 () = clock.sleep_until(beat) => {}
             }
-            if clock.now() < beat {
+            let now = clock.now();
+            if now < beat {
+                // The sleep is over and the time is not: the clock was set back. Do not wait until it has caught up.
+                if beat - now > interval {
+                    beat = first_beat(&slot.key, interval, now);
+                }
                 continue;
             }
             let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };

@@ -99,7 +99,7 @@ async fn a_password_comes_from_its_file_at_the_time_of_sending() {
     assert!(server.mails.recv().await.unwrap().contains("AHUAc2VjcmV0"));
     let missing = json!({"auth_username": "u", "auth_password_file": "/nowhere/password"});
     let error = send(&server.address, missing).await.unwrap_err();
-    assert!(error.to_string().contains("cannot read the password file"), "{error}");
+    assert!(error.to_string().contains("cannot read \"/nowhere/password\""), "{error}");
 }
 
 #[tokio::test]
