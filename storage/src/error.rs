@@ -75,6 +75,16 @@ pub enum Error {
         /// The limit: four times `head_max_bytes`.
         limit: u64,
     },
+    /// Memory holds as many series as it may; only new ones are refused. Worth another try when others have ended.
+    #[error(
+        "cannot add series \"{series}\": {limit} series are in memory already; drop labels that change all the time or raise the limit"
+    )]
+    TooManySeries {
+        /// The series that is too much.
+        series: String,
+        /// The limit: `max_series`.
+        limit: u64,
+    },
     /// The caller's rows or names do not fit; trying again does not help.
     #[error("cannot use \"{target}\": {problem}")]
     Refused {
@@ -91,7 +101,7 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anybody changing the input.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Locked { .. } | Self::HeadFull { .. } | Self::Fault(_))
+        matches!(self, Self::Io { .. } | Self::Locked { .. } | Self::HeadFull { .. } | Self::TooManySeries { .. } | Self::Fault(_))
     }
 
     pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

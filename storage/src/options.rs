@@ -33,6 +33,9 @@ pub struct StorageOptions {
     /// Bytes of samples, log lines and rows in memory above which a flush is due (64 MiB). At most 512 MiB counts.
     /// Appends are refused above four times as much.
     pub head_max_bytes: u64,
+    /// Series in memory above which new ones are refused (1,000,000). A series costs about 250 bytes beside its samples and leaves at a flush
+    /// when it has ended or was idle for an hour.
+    pub max_series: u64,
     /// Time span of samples in memory above which a flush is due, in milliseconds (2 h).
     pub head_max_age_ms: i64,
     /// When the log is forced to the disk.
@@ -53,6 +56,7 @@ impl StorageOptions {
             data_dir: data_dir.into(),
             tenant: "default".to_owned(),
             head_max_bytes: 64 << 20,
+            max_series: 1_000_000,
             head_max_age_ms: 2 * 3_600_000,
             fsync: FsyncPolicy::EverySecond,
             metrics_retention: Retention::default(),

@@ -112,6 +112,15 @@ impl Head {
         panic!("BUG: 256 salts give no free series id for {labels}")
     }
 
+    /// Whether a series is in the head.
+    pub(crate) fn contains(&self, labels: &LabelSet) -> bool {
+        (0..=u8::MAX).map(|salt| SeriesId::of(&self.tenant, labels, salt)).find_map(|id| {
+            let found = self.by_id.find(id.0, |&slot| self.slots[slot as usize].id == id).copied();
+            // A number that nobody has ends the search; one that another series has goes on with the next salt.
+            found.map_or(Some(false), |slot| self.index.has_labels(slot, labels).then_some(true))
+        }) == Some(true)
+    }
+
     /// Series that are in the head, with or without samples.
     pub(crate) fn series_count(&self) -> usize {
         self.index.len()

@@ -30,7 +30,8 @@ impl Storage {
     /// at the next flush if none comes.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a series without labels or with more than 64 KiB or 65,535 of them.
+    /// [`Error::Refused`] for a series without labels or with more than 64 KiB or 65,535 of them; [`Error::TooManySeries`] when memory holds
+    /// [`max_series`](crate::StorageOptions::max_series) others.
     pub fn series_ref(&self, labels: &LabelSet, metadata: &MetricMetadata) -> Result<SeriesRef, Error> {
         let refuse = |problem: &str| Err(Error::Refused { target: labels.metric_name().to_owned(), problem: problem.to_owned() });
         if labels.is_empty() {
@@ -39,7 +40,13 @@ impl Storage {
         if labels.heap_bytes() > MAX_LABEL_BYTES || labels.len() > usize::from(u16::MAX) {
             return refuse("a series with more than 64 KiB of labels; drop some by relabelling");
         }
-        let (slot, generation) = self.shared.write().head.register(labels, metadata);
+        let limit = self.shared.options.max_series;
+        let mut state = self.shared.write();
+        let is_full = state.head.series_count() as u64 >= limit;
+        if is_full && !state.head.contains(labels) {
+            return Err(Error::TooManySeries { series: labels.to_string(), limit });
+        }
+        let (slot, generation) = state.head.register(labels, metadata);
         Ok(SeriesRef(u64::from(generation) << 32 | u64::from(slot)))
     }
 

@@ -4,7 +4,6 @@
 //! after it, a log whose first part is in blocks and is skipped.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::{FlushReport, Frozen, Shared, Storage, count};
@@ -38,15 +37,11 @@ impl Storage {
         let mut report = FlushReport::default();
         // What an earlier flush froze and could not write comes first.
         let left_over = shared.read().frozen.clone();
-        let parts = [left_over, None].into_iter().flat_map(|part| match part {
-            Some(left_over) => Some(Ok(left_over)),
-            None => shared.freeze().transpose(),
-        });
-        // `freeze` runs only after the left-over part is written: the iterator is lazy.
-        for frozen in parts {
-            let written = frozen.and_then(|frozen| shared.write_frozen(&frozen, &mut report));
-            written.inspect_err(|_| count(&shared.totals.flush_failures, 1))?;
-            shared.totals.flushes.fetch_add(1, Ordering::Relaxed);
+        if let Some(frozen) = left_over {
+            shared.write_frozen(&frozen, &mut report)?;
+        }
+        if let Some(frozen) = shared.freeze()? {
+            shared.write_frozen(&frozen, &mut report)?;
         }
         Ok(report)
     }
@@ -96,6 +91,13 @@ impl Shared {
     }
 
     fn write_frozen(&self, frozen: &Frozen, report: &mut FlushReport) -> Result<(), Error> {
+        let written = self.write_and_commit(frozen, report);
+        let counter = if written.is_ok() { &self.totals.flushes } else { &self.totals.flush_failures };
+        count(counter, 1);
+        written
+    }
+
+    fn write_and_commit(&self, frozen: &Frozen, report: &mut FlushReport) -> Result<(), Error> {
         let faults = &self.options.faults;
         faults.pass("flush-frozen")?;
         let manifest = self.read().manifest.clone();
