@@ -1,5 +1,6 @@
 //! Gives way in operators that make many batches of one. DataFusion lets a statement be stopped where it reads input; a cross join reads one
-//! batch and then computes for hours (`count(*)` over 10^6 × 10^6 rows ran 100 s past a limit of 0.2 s without this).
+//! batch and then computes on. `count(*)` over 10^6 x 10^6 rows under a limit of 0.2 s stops after 0.21 s with this (a join on `<` after
+//! 0.30 s); without it neither had stopped a second later. Recursive queries give way by themselves.
 
 use std::sync::Arc;
 
@@ -11,15 +12,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::coop::CooperativeExec;
 
 /// Names of the operators that can give more batches than they take.
-const MULTIPLYING: [&str; 7] = [
-    "CrossJoinExec",
-    "HashJoinExec",
-    "NestedLoopJoinExec",
-    "PiecewiseMergeJoinExec",
-    "RecursiveQueryExec",
-    "SortMergeJoinExec",
-    "UnnestExec",
-];
+const MULTIPLYING: [&str; 6] =
+    ["CrossJoinExec", "HashJoinExec", "NestedLoopJoinExec", "PiecewiseMergeJoinExec", "SortMergeJoinExec", "UnnestExec"];
 
 /// The rule that puts a yield point over each of them.
 #[derive(Debug)]

@@ -99,6 +99,8 @@ async fn a_sort_over_the_memory_limit_spills_and_cleans_up() {
         (2 rows)
     "#]]
     .assert_eq(&host.answer(sql).await);
+    let measured = host.answer(&format!("EXPLAIN ANALYZE {sql}")).await;
+    assert!(measured.contains("spill_count=") && !measured.contains("spill_count=0"), "{measured}");
     let left: Vec<_> =
         std::fs::read_dir(host.spill_dir()).unwrap().flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap()).collect();
     assert!(left.is_empty(), "{left:?}");
@@ -114,4 +116,21 @@ async fn what_a_killed_process_left_in_the_spill_directory_is_removed() {
     assert!(!spill_dir.join("datafusion-old").try_exists().unwrap());
     assert!(spill_dir.join("mine").try_exists().unwrap());
     drop(engine);
+}
+
+/// Without these points the caller is still answered in time, by the engine's grace; the statement would go on computing.
+#[tokio::test]
+async fn joins_have_points_at_which_they_can_be_stopped() {
+    let host = Fixture::empty();
+    for (join, operator) in [
+        ("plugins AS a CROSS JOIN plugins AS b", "CrossJoinExec"),
+        ("plugins AS a JOIN plugins AS b ON a.guests < b.guests + a.guests % 2", "NestedLoopJoinExec"),
+        ("plugins AS a JOIN plugins AS b ON a.name = b.name", "HashJoinExec"),
+    ] {
+        let plan = host.answer(&format!("EXPLAIN FORMAT INDENT SELECT count(*) FROM {join}")).await;
+        let physical = plan.split("physical_plan").nth(1).unwrap();
+        let (before, _) = physical.split_once(operator).unwrap_or_else(|| panic!("no {operator}: {plan}"));
+        // The table escapes line ends.
+        assert!(before.replace("\\n", " ").trim_end().ends_with("CooperativeExec"), "{plan}");
+    }
 }
