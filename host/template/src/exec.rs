@@ -9,14 +9,15 @@ use crate::{Environment, Error, Escape, Template, Value};
 
 /// The longest text that a template may give.
 const MAX_OUTPUT_BYTES: usize = 1 << 20;
-/// How deep templates may call each other.
-const MAX_CALL_DEPTH: usize = 50;
+/// How deep blocks, parentheses and calls of templates may nest while they run: a thread's stack of 2 MiB takes it twice over,
+/// also without optimisation.
+const MAX_DEPTH: usize = 200;
 /// How many nodes may be executed: a bound on nested ranges.
 const MAX_STEPS: usize = 1_000_000;
 
 /// Runs a template.
 pub(crate) fn execute(template: &Template, data: &Value, environment: &dyn Environment, escape: Escape) -> Result<String, Error> {
-    let budget = Budget { steps: MAX_STEPS, depth: MAX_CALL_DEPTH };
+    let budget = Budget { steps: MAX_STEPS, depth: MAX_DEPTH };
     let mut run = Run { template, environment, escape, variables: Vec::new(), output: String::new(), budget };
     let fail = |(position, problem): Failure| {
         let Position { line, column } = position;
@@ -54,14 +55,9 @@ enum Flow {
 impl Run<'_> {
     /// Runs a body with a new dot and no variables but `$`.
     fn call(&mut self, body: &[Node], data: &Value) -> Result<(), Failure> {
-        let Some(depth) = self.budget.depth.checked_sub(1) else {
-            return Err((Position::default(), format!("templates call each other more than {MAX_CALL_DEPTH} deep")));
-        };
-        self.budget.depth = depth;
         let variables = std::mem::replace(&mut self.variables, vec![(String::new(), data.clone())]);
         self.nodes(body, data)?;
         self.variables = variables;
-        self.budget.depth += 1;
         Ok(())
     }
 
@@ -75,13 +71,23 @@ impl Run<'_> {
     }
 
     fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, Failure> {
+        self.descend(Position::default())?;
         for node in nodes {
             let flow = self.node(node, dot)?;
             if flow != Flow::Next {
+                self.budget.depth += 1;
                 return Ok(flow);
             }
         }
+        self.budget.depth += 1;
         Ok(Flow::Next)
+    }
+
+    /// Goes one level down. Who comes back adds the level again; after an error nobody does.
+    fn descend(&mut self, position: Position) -> Result<(), Failure> {
+        let too_deep = || (position, format!("more than {MAX_DEPTH} levels of blocks and calls"));
+        self.budget.depth = self.budget.depth.checked_sub(1).ok_or_else(too_deep)?;
+        Ok(())
     }
 
     fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, Failure> {
@@ -161,10 +167,12 @@ impl Run<'_> {
 
     fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Value, Failure> {
         self.budget.steps = self.budget.steps.checked_sub(1).ok_or_else(|| (pipeline.position, format!("more than {MAX_STEPS} steps")))?;
+        self.descend(pipeline.position)?;
         let mut value = None;
         for command in &pipeline.commands {
             value = Some(self.command(command, dot, value)?);
         }
+        self.budget.depth += 1;
         let value = value.unwrap_or(Value::Nil);
         for name in &pipeline.variables {
             self.bind(name, value.clone(), pipeline.is_assignment);

@@ -87,6 +87,15 @@ fn mistakes_name_their_place() {
 fn endless_recursion_and_output_are_bounded() {
     assert!(run("{{ define \"x\" }}{{ template \"x\" . }}{{ end }}{{ template \"x\" . }}").is_err());
     assert!(run("{{ range 2000 }}{{ range 2000 }}{{ 1 }}{{ end }}{{ end }}").is_err());
+    let deep =
+        format!("{{{{ define \"x\" }}}}{}{{{{ template \"x\" . }}}}{}{{{{ end }}}}", "{{ if true }}".repeat(90), "{{ end }}".repeat(90));
+    assert!(run(&format!("{deep}{{{{ template \"x\" . }}}}")).is_err(), "no stack overflow");
+    let calls =
+        format!("{{{{ define \"x\" }}}}{{{{ {}tmpl \"x\" .{} }}}}{{{{ end }}}}{{{{ template \"x\" . }}}}", "(".repeat(90), ")".repeat(90));
+    assert!(run(&calls).is_err(), "no stack overflow");
+    let parentheses = format!("{{{{ {}1{} }}}}", "(".repeat(90), ")".repeat(90));
+    is(&parentheses, "1");
+    assert!(run(&"(".repeat(500).replace('(', "{{ if (")).is_err());
 }
 
 #[test]
