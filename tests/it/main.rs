@@ -10,6 +10,10 @@ mod bad_input;
 mod bad_target;
 /// Which crate may know what: dependencies, directly and all the way down.
 mod border;
+/// node_exporter and DuckDB beside cepmon.
+mod compared;
+/// Ends at the worst moments.
+mod crash;
 /// What the program does out of the box.
 mod first_light;
 /// Guests that misbehave, and grants.
