@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 mod clock;
+mod chain;
 mod host_name;
 mod glob;
 mod prepare;

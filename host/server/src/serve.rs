@@ -21,6 +21,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::agent::LogAgent;
 use crate::alerting::{Alerting, PromqlEvaluate, StorageRecord};
+use crate::chain::chain;
 use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigErrors, StorageConfig};
@@ -195,7 +196,7 @@ impl Server {
             vec![Arc::new(PluginsTable::new(Arc::clone(&plugins))), Arc::new(TargetsTable::new(Arc::clone(&pool)))],
             sql_options,
         )?;
-        let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage)));
+        let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));
         let record = Arc::new(StorageRecord::new(Arc::clone(&storage), Arc::clone(&stats)));
         let external_url = format!("http://{address}");
         let alerting = Alerting::open(Arc::clone(&evaluate), record, Arc::clone(&clock), external_url, config.external_labels.clone())
@@ -260,7 +261,7 @@ impl Server {
         let text = |text: &str| Cell::Text(text.to_owned());
         let row = vec![Cell::Time(self.clock.now()), text(actor), text("reload"), text("configuration"), text(&detail)];
         if let Err(error) = tokio::task::block_in_place(|| self.storage.append_rows(&AUDIT, &[row])) {
-            tracing::error!(%error, "cannot record the reload");
+            tracing::error!(error = chain(&error), "cannot record the reload");
         }
         outcome
     }
@@ -296,7 +297,7 @@ impl Server {
                         tracing::info!(samples = flush.samples, series = flush.series, bytes = flush.bytes, "flushed to Parquet");
                     }
                 }
-                Ok(Err(error)) => tracing::error!(%error, "storage housekeeping failed; it is tried again"),
+                Ok(Err(error)) => tracing::error!(error = chain(&error), "storage housekeeping failed; it is tried again"),
                 Err(error) => tracing::error!(%error, "storage housekeeping crashed; it is tried again"),
             }
         }

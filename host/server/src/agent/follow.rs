@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::parse::Parser;
 use super::tail::{Position, Tail};
+use crate::chain::chain;
 use crate::config::LogSource;
 use crate::glob::matching_files;
 use crate::web::ServerStats;
@@ -112,7 +113,7 @@ impl Follower {
             let next = match self.read_files(&stop).await {
                 Ok(()) => self.clock.now() + POLL_MS,
                 Err(error) => {
-                    tracing::warn!(source = self.source.name, %error, "log lines wait in their file; trying again");
+                    tracing::warn!(source = self.source.name, error = chain(&error), "log lines wait in their file; trying again");
                     self.clock.now() + RETRY_MS
                 }
             };

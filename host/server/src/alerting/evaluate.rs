@@ -7,17 +7,20 @@ use cepmon_model::{LabelSet, TimestampMs};
 use cepmon_query::{Engine, EngineOptions, Value};
 use cepmon_storage::Storage;
 
+use crate::web::ServerStats;
+
 /// PromQL over what is stored at the moment of the question.
 #[derive(Debug)]
 pub(crate) struct PromqlEvaluate {
     storage: Arc<Storage>,
+    stats: Arc<ServerStats>,
     engine: Engine,
 }
 
 impl PromqlEvaluate {
-    /// Over a storage.
-    pub(crate) fn new(storage: Arc<Storage>) -> Self {
-        Self { storage, engine: Engine::new(EngineOptions::default()) }
+    /// Over a storage; evaluations are counted.
+    pub(crate) fn new(storage: Arc<Storage>, stats: Arc<ServerStats>) -> Self {
+        Self { storage, stats, engine: Engine::new(EngineOptions::default()) }
     }
 }
 
@@ -28,6 +31,13 @@ impl Evaluate for PromqlEvaluate {
     }
 
     fn instant(&self, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
+        self.stats.rule_evaluations.inc();
+        self.vector(expr, at).inspect_err(|_| self.stats.rule_failures.inc())
+    }
+}
+
+impl PromqlEvaluate {
+    fn vector(&self, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
         let expr = cepmon_query::parse(expr)?;
         match self.engine.instant(&self.storage.snapshot(), &expr, at)? {
             Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),

@@ -66,7 +66,7 @@ impl Record for StorageRecord {
             Cell::Text(attempt.status.as_str().to_owned()),
             Cell::Int(i64::from(attempt.attempt)),
             Cell::Int(attempt.alerts as i64),
-            Cell::Null,
+            Cell::Text(attempt.state.as_str().to_owned()),
             Cell::Float(attempt.duration_seconds),
             if is_delivered { Cell::Null } else { Cell::Text(attempt.error.clone()) },
         ];

@@ -9,6 +9,7 @@ use cepmon_storage::{Cell, PROBES, SCRAPES, Storage};
 use tokio::sync::watch;
 
 use super::target_status::{TargetHealth, TargetStatus};
+use crate::chain::chain;
 use crate::ingest::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};
 use crate::web::ServerStats;
 
@@ -59,7 +60,7 @@ impl ScrapeLoop {
         if *stop.borrow() == Stop::TargetGone
             && let Err(error) = series.end(&self.storage, self.clock.now())
         {
-            tracing::warn!(target = %self.target.address, %error, "cannot mark the series of a removed target as stale");
+            tracing::warn!(address = self.target.address, error = chain(&error), "cannot mark the series of a removed target as stale");
         }
     }
 
@@ -93,10 +94,13 @@ impl ScrapeLoop {
             failure = Some((FailureKind::Output, error.to_string()));
             committed = series.commit(&self.storage, &Scraped { at, duration, batch: None });
         }
-        let storage_error = committed.as_ref().err().map(|error| format!("cannot store the scrape: {error}"));
+        let storage_error = committed.as_ref().err().map(|error| format!("cannot store the scrape: {}", chain(error)));
         let committed = committed.unwrap_or_default();
         self.report(&committed, answer.as_ref(), &failure, storage_error.as_ref());
-        self.record(at, duration, committed.samples, answer.as_ref().and_then(|answer| answer.verdict.as_ref()), failure.as_ref());
+        let outcome = failure.as_ref().map_or("ok", |(kind, _)| kind.as_str());
+        let error = failure.as_ref().map(|(_, message)| message).or(storage_error.as_ref());
+        let verdict = answer.as_ref().and_then(|answer| answer.verdict.as_ref());
+        self.record(at, duration, committed.samples, outcome, error, verdict);
         self.stats.scrapes.inc();
         self.stats.scrape_failures.add(u64::from(failure.is_some()));
         self.stats.scraped_samples.add(committed.samples as u64);
@@ -140,19 +144,19 @@ impl ScrapeLoop {
         }
     }
 
-    /// The scrape as a row, so that it can be asked for with SQL.
+    /// The scrape as a row, so that it can be asked for with SQL. A good scrape whose samples could not be stored has an error, too.
     fn record(
         &self,
         at: TimestampMs,
         duration: Duration,
         samples: usize,
+        outcome: &str,
+        error: Option<&String>,
         verdict: Option<&(bool, String)>,
-        failure: Option<&(FailureKind, String)>,
     ) {
         let (job, instance, plugin) = self.with_status(|status| (status.job.clone(), status.instance.clone(), status.plugin.clone()));
-        let outcome = failure.map_or("ok", |(kind, _)| kind.as_str());
         let seconds = Cell::Float(duration.as_secs_f64());
-        let error = failure.map_or(Cell::Null, |(_, message)| Cell::Text(message.clone()));
+        let error = error.map_or(Cell::Null, |message| Cell::Text(message.clone()));
         let target = [Cell::Time(at), Cell::Text(job), Cell::Text(instance), Cell::Text(plugin)];
         let mut row = target.to_vec();
         row.extend([Cell::Text(outcome.to_owned()), seconds.clone(), Cell::Int(samples as i64), error.clone()]);
@@ -168,7 +172,7 @@ impl ScrapeLoop {
             appended = self.storage.append_rows(&PROBES, &[row]);
         }
         if let Err(error) = appended {
-            tracing::error!(%error, "cannot record a scrape");
+            tracing::error!(error = chain(&error), "cannot record a scrape");
         }
     }
 

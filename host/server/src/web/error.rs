@@ -1,13 +1,13 @@
 //! From errors to HTTP: the only place that knows which status an error gets. The body is always
 //! `{"error": {"message", "kind"}}`, for SQL also `line` and `column` where they are known.
 
-use std::error::Error;
-
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use crate::chain::chain;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -119,7 +119,7 @@ struct BodyError {
 impl IntoResponse for WebError {
     fn into_response(self) -> Response {
         let status = self.status();
-        let message = joined(&self);
+        let message = chain(&self);
         if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
             tracing::error!(%status, error = message, "request failed");
         }
@@ -132,21 +132,10 @@ impl IntoResponse for WebError {
     }
 }
 
-/// The messages of an error and its causes, joined with `: `.
-fn joined(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        cause = error.source();
-    }
-    message
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::error::Error;
     use std::time::Duration;
 
     #[test]
@@ -170,6 +159,6 @@ mod tests {
     fn the_message_holds_its_causes() {
         let source: Box<dyn Error + Send + Sync> = "the lock is poisoned".into();
         let error = WebError::Sql(cepmon_sql::Error::Live { table: "plugins".to_owned(), source });
-        assert_eq!(joined(&error), "cannot read table \"plugins\": the lock is poisoned");
+        assert_eq!(chain(&error), "cannot read table \"plugins\": the lock is poisoned");
     }
 }

@@ -46,9 +46,9 @@ pub(crate) struct ServerStats {
     pub(crate) log_bytes: Counter,
     /// Log lines stored raw because the parser failed on them.
     pub(crate) unparsed_log_lines: Counter,
-    /// Evaluations of rules.
+    /// Expressions evaluated for rules and their templates.
     pub(crate) rule_evaluations: Counter,
-    /// Evaluations that failed.
+    /// Those that failed.
     pub(crate) rule_failures: Counter,
     /// Notifications delivered.
     pub(crate) notifications: Counter,
