@@ -2,8 +2,9 @@
 
 use cepmon_model::{Matcher, TimestampMs};
 
+pub use crate::promql::length::{Length, LengthOp};
 pub use crate::vector::aggregate::AggregateOp;
-pub use crate::vector::binary::BinaryOp;
+pub use crate::vector::binary::{BinaryOp, Cardinality, Matching};
 pub use crate::vector::grouping::Grouping;
 use crate::{Function, ValueType};
 
@@ -116,46 +117,6 @@ pub enum At {
     End,
 }
 
-/// A duration, written out or as an expression of Prometheus 3.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Length {
-    /// `5m`; milliseconds, may be negative in an offset.
-    Fixed(i64),
-    /// A number of seconds within a larger expression.
-    Seconds(f64),
-    /// `step()`: the query's step.
-    Step,
-    /// `range()`: from the query's first step to its last.
-    Range,
-    /// `-…`
-    Negate(Box<Length>),
-    /// `(…)`
-    Paren(Box<Length>),
-    /// `a + b`, `a * b`, …
-    Binary(LengthOp, Box<(Length, Length)>),
-    /// `min_of(a, b)`
-    MinOf(Box<(Length, Length)>),
-    /// `max_of(a, b)`
-    MaxOf(Box<(Length, Length)>),
-}
-
-/// An operator between durations.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LengthOp {
-    /// `+`
-    Add,
-    /// `-`
-    Sub,
-    /// `*`
-    Mul,
-    /// `/`
-    Div,
-    /// `%`
-    Mod,
-    /// `^`
-    Pow,
-}
-
 /// Two operands and what joins them.
 #[derive(Debug, Clone)]
 pub struct BinaryExpr {
@@ -169,29 +130,6 @@ pub struct BinaryExpr {
     pub returns_bool: bool,
     /// How the series of two vectors find each other; the default for scalars.
     pub matching: Matching,
-}
-
-/// How the series of two vectors find each other.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Matching {
-    /// `on (…)` or `ignoring (…)`; `None` = by all labels but the name.
-    pub labels: Option<Grouping>,
-    /// Which side may have several series per match.
-    pub cardinality: Cardinality,
-    /// Labels that `group_left`/`group_right` copies from the "one" side.
-    pub include: Vec<String>,
-}
-
-/// Which side of a binary operator may have several series per match.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Cardinality {
-    /// None.
-    #[default]
-    OneToOne,
-    /// `group_left`: the left one.
-    ManyToOne,
-    /// `group_right`: the right one.
-    OneToMany,
 }
 
 /// An aggregation over series.
@@ -248,6 +186,18 @@ impl Expr {
                 if are_scalars { ValueType::Scalar } else { ValueType::InstantVector }
             }
             ExprKind::Call(call) => call.function.returns,
+        }
+    }
+
+    /// The expressions that it is made of, from left to right.
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Number(_) | ExprKind::String(_) | ExprKind::Selector(_) | ExprKind::Range(_) => Vec::new(),
+            ExprKind::Subquery(subquery) => vec![&subquery.expr],
+            ExprKind::Paren(inner) | ExprKind::Negate(inner) | ExprKind::Plus(inner) => vec![inner],
+            ExprKind::Binary(binary) => vec![&binary.left, &binary.right],
+            ExprKind::Aggregate(aggregate) => aggregate.parameter.iter().chain([&aggregate.expr]).collect(),
+            ExprKind::Call(call) => call.args.iter().collect(),
         }
     }
 

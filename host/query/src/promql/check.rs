@@ -1,7 +1,7 @@
 //! Types and other rules that the grammar alone does not hold, with Prometheus's messages.
 
 use crate::ValueType;
-use crate::promql::ast::{BinaryExpr, Cardinality, Expr, Grouping, Span};
+use crate::promql::ast::{BinaryExpr, Cardinality, Expr, ExprKind, Grouping, Span};
 use crate::promql::function::Function;
 use crate::vector::aggregate::AggregateOp;
 
@@ -78,6 +78,11 @@ pub(crate) fn call(function: &Function, args: &[Expr]) -> Result<(), (Option<Spa
     };
     if !problem.is_empty() {
         return Err((None, problem));
+    }
+    if let ("info", Some(arg)) = (name, args.get(1))
+        && !matches!(arg.without_parens().kind, ExprKind::Selector(_))
+    {
+        return Err((Some(arg.span), "expected label selectors as the second argument to \"info\" function".to_owned()));
     }
     for (index, arg) in args.iter().enumerate() {
         let Some(wanted) = function.args.get(index).or(function.args.last()) else { break };

@@ -1,12 +1,14 @@
 //! The engine: limits around an evaluation, and its result as a [`Value`].
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cepmon_model::{LabelSet, Sample, TimestampMs};
 
-use crate::promql::ast::Expr;
+use crate::promql::annotation::{Annotation, Severity};
+use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::evaluate::{Evaluated, Evaluation};
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, MatrixSeries, SeriesSource, Value, ValueType, VectorSample};
@@ -48,6 +50,15 @@ impl Interrupt {
     }
 }
 
+/// A value with what there is to say about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// The value.
+    pub value: Value,
+    /// Warnings and remarks, at most 20.
+    pub annotations: Vec<Annotation>,
+}
+
 /// Evaluates expressions. It holds limits only, so making one per query is cheap.
 #[derive(Debug, Clone, Default)]
 pub struct Engine {
@@ -65,19 +76,15 @@ impl Engine {
 
     /// The value of an expression at one time, of any type. Blocks on the source's disk.
     pub fn instant(&self, source: &dyn SeriesSource, expr: &Expr, at: TimestampMs) -> Result<Value, Error> {
+        self.annotated_instant(source, expr, at).map(|answer| answer.value)
+    }
+
+    /// [`Engine::instant`] with warnings and remarks.
+    pub fn annotated_instant(&self, source: &dyn SeriesSource, expr: &Expr, at: TimestampMs) -> Result<Answer, Error> {
         let grid = Grid::instant(at);
         let evaluation = self.evaluation(source, grid, 0);
-        if expr.value_type() == ValueType::RangeVector {
-            return Ok(Value::Matrix(sorted(evaluation.raw_ranges(expr, &grid)?)));
-        }
-        Ok(match evaluation.evaluate(expr, &grid)? {
-            Evaluated::Scalar(values) => Value::Scalar { at, value: values[0] },
-            Evaluated::Text(value) => Value::String { at, value },
-            Evaluated::Vector(vector) => {
-                let samples = vector.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
-                Value::Vector(samples.map(|(value, labels)| VectorSample { labels, at, value }).collect())
-            }
-        })
+        let value = instant_value(&evaluation, expr, &grid)?;
+        Ok(Answer { value, annotations: evaluation.annotations.into_inner() })
     }
 
     /// The values of an expression from `start` to at most `end`, every `step_ms` milliseconds, as a matrix; a scalar is one series
@@ -90,6 +97,18 @@ impl Engine {
         end: TimestampMs,
         step_ms: i64,
     ) -> Result<Value, Error> {
+        self.annotated_range(source, expr, start, end, step_ms).map(|answer| answer.value)
+    }
+
+    /// [`Engine::range`] with warnings and remarks.
+    pub fn annotated_range(
+        &self,
+        source: &dyn SeriesSource,
+        expr: &Expr,
+        start: TimestampMs,
+        end: TimestampMs,
+        step_ms: i64,
+    ) -> Result<Answer, Error> {
         if step_ms <= 0 {
             return Err(Error::BadRange { problem: "zero or negative query resolution step widths are not accepted; try a positive one" });
         }
@@ -103,14 +122,16 @@ impl Engine {
         let evaluation = self.evaluation(source, grid, step_ms);
         // Even a scalar needs one column.
         let _one_column = evaluation.budget.take(grid.count)?;
-        Ok(Value::Matrix(match evaluation.evaluate(expr, &grid)? {
+        warn_of_sorting(&evaluation, expr);
+        let value = Value::Matrix(match evaluation.evaluate(expr, &grid)? {
             Evaluated::Vector(vector) => sorted(matrix(&vector, &grid)),
             Evaluated::Scalar(values) => {
                 let samples = values.into_iter().enumerate().map(|(index, value)| Sample { timestamp: grid.time(index), value });
                 vec![MatrixSeries { labels: Arc::new(LabelSet::default()), samples: samples.collect() }]
             }
             Evaluated::Text(_) => Vec::new(),
-        }))
+        });
+        Ok(Answer { value, annotations: evaluation.annotations.into_inner() })
     }
 
     fn evaluation<'a>(&'a self, source: &'a dyn SeriesSource, query: Grid, query_step_ms: i64) -> Evaluation<'a> {
@@ -122,8 +143,35 @@ impl Engine {
             budget: Budget::new(self.options.max_samples),
             deadline: Instant::now() + self.options.timeout,
             interrupt: self.interrupt.as_ref(),
+            annotations: RefCell::default(),
         }
     }
+}
+
+fn instant_value(evaluation: &Evaluation<'_>, expr: &Expr, grid: &Grid) -> Result<Value, Error> {
+    let at = grid.start;
+    if expr.value_type() == ValueType::RangeVector {
+        return Ok(Value::Matrix(sorted(evaluation.raw_ranges(expr, grid)?)));
+    }
+    Ok(match evaluation.evaluate(expr, grid)? {
+        Evaluated::Scalar(values) => Value::Scalar { at, value: values[0] },
+        Evaluated::Text(value) => Value::String { at, value },
+        Evaluated::Vector(vector) => {
+            let samples = vector.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
+            Value::Vector(samples.map(|(value, labels)| VectorSample { labels, at, value }).collect())
+        }
+    })
+}
+
+/// Series of a matrix are in the order of their labels, whatever the expression sorts by.
+fn warn_of_sorting(evaluation: &Evaluation<'_>, expr: &Expr) {
+    if let ExprKind::Call(call) = &expr.kind
+        && call.function.name.starts_with("sort")
+    {
+        let message = "sort is ineffective for range queries since results are always ordered by labels";
+        evaluation.annotate(Severity::Warning, expr.span, message);
+    }
+    expr.children().into_iter().for_each(|child| warn_of_sorting(evaluation, child));
 }
 
 fn matrix(vector: &StepVector, grid: &Grid) -> Vec<MatrixSeries> {

@@ -1,6 +1,6 @@
 //! Runs scripts in the promqltest language: Prometheus's own where they are at hand, and this project's in `tests/golden`.
 //!
-//! Cases about native histograms are counted as skipped. Annotations (`expect warn`, `expect info`) are not checked.
+//! Cases about native histograms are counted as skipped.
 
 mod script;
 mod series;

@@ -7,7 +7,7 @@ use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs};
 use super::script::{Case, Command, Expected, When};
 use super::series::Loaded;
 use crate::ast::{Expr, ExprKind, Selector};
-use crate::{Engine, MatrixSeries, MemorySource, Value, parse};
+use crate::{Annotation, Answer, Engine, MatrixSeries, MemorySource, Severity, Value, parse};
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -68,20 +68,9 @@ fn names_histogram(query: &str, histograms: &[LabelSet]) -> bool {
 
 fn collect_selectors<'e>(expr: &'e Expr, selectors: &mut Vec<&'e Selector>) {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => {}
         ExprKind::Selector(selector) => selectors.push(selector),
         ExprKind::Range(range) => selectors.push(&range.selector),
-        ExprKind::Subquery(subquery) => collect_selectors(&subquery.expr, selectors),
-        ExprKind::Paren(inner) | ExprKind::Negate(inner) | ExprKind::Plus(inner) => collect_selectors(inner, selectors),
-        ExprKind::Binary(binary) => {
-            collect_selectors(&binary.left, selectors);
-            collect_selectors(&binary.right, selectors);
-        }
-        ExprKind::Aggregate(aggregate) => {
-            aggregate.parameter.iter().for_each(|parameter| collect_selectors(parameter, selectors));
-            collect_selectors(&aggregate.expr, selectors);
-        }
-        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect_selectors(arg, selectors)),
+        _ => expr.children().into_iter().for_each(|child| collect_selectors(child, selectors)),
     }
 }
 
@@ -89,29 +78,47 @@ fn run_case(source: &MemorySource, case: &Case) -> Result<(), String> {
     let found = evaluate(source, &case.query, case.at);
     if case.must_fail {
         return match (found, &case.fail_message) {
-            (Ok(value), _) => Err(format!("must fail, gives {value:?}")),
+            (Ok(answer), _) => Err(format!("must fail, gives {:?}", answer.value)),
             (Err(error), Some(message)) if !error.contains(message) => Err(format!("must fail with {message:?}, not {error:?}")),
             _ => Ok(()),
         };
     }
-    let value = found?;
+    let Answer { value, annotations } = found?;
     compare(&value, case)?;
+    compare_annotations(&annotations, case)?;
     // Whatever holds at one time holds in a range query too, but for the order of series.
     if let (When::Instant(at), Value::Vector(_), false) = (case.at, &value, case.is_ordered) {
         let range = evaluate(source, &case.query, When::Range { start: at, end: at, step: 1000 })?;
-        compare(&range, case).map_err(|problem| format!("as a range query: {problem}"))?;
+        compare(&range.value, case).map_err(|problem| format!("as a range query: {problem}"))?;
     }
     Ok(())
 }
 
-fn evaluate(source: &MemorySource, query: &str, at: When) -> Result<Value, String> {
+fn evaluate(source: &MemorySource, query: &str, at: When) -> Result<Answer, String> {
     let expr = parse(query).map_err(|error| error.to_string())?;
     let engine = Engine::default();
-    let value = match at {
-        When::Instant(at) => engine.instant(source, &expr, at),
-        When::Range { start, end, step } => engine.range(source, &expr, start, end, step),
+    let answer = match at {
+        When::Instant(at) => engine.annotated_instant(source, &expr, at),
+        When::Range { start, end, step } => engine.annotated_range(source, &expr, start, end, step),
     };
-    value.map_err(|error| error.to_string())
+    answer.map_err(|error| error.to_string())
+}
+
+fn compare_annotations(found: &[Annotation], case: &Case) -> Result<(), String> {
+    let texts = |severity: Severity| {
+        found.iter().filter(move |annotation| annotation.severity == severity).map(|annotation| annotation.text(&case.query))
+    };
+    for severity in [Severity::Warning, Severity::Info] {
+        let patterns: Vec<_> = case.annotations.iter().filter(|(wanted, _)| *wanted == severity).map(|(_, pattern)| pattern).collect();
+        let unexpected: Vec<String> = texts(severity).filter(|text| !patterns.iter().any(|pattern| pattern.matches(text))).collect();
+        if !unexpected.is_empty() && (case.forbidden.contains(&severity) || !patterns.is_empty()) {
+            return Err(format!("unexpected annotations {unexpected:?}"));
+        }
+        if !patterns.is_empty() && texts(severity).next().is_none() {
+            return Err(format!("expected annotations {patterns:?}"));
+        }
+    }
+    Ok(())
 }
 
 fn compare(value: &Value, case: &Case) -> Result<(), String> {

@@ -3,6 +3,7 @@
 use cepmon_model::{LabelSet, TimestampMs, parse_duration};
 
 use super::series::{Loaded, expand_values, split_series};
+use crate::Severity;
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -21,8 +22,40 @@ pub(super) struct Case {
     pub(super) fail_message: Option<String>,
     pub(super) is_ordered: bool,
     pub(super) expected: Expected,
+    /// Annotations that must be there, and that each of their severity must match.
+    pub(super) annotations: Vec<(Severity, Pattern)>,
+    /// Severities that must not be there.
+    pub(super) forbidden: Vec<Severity>,
     /// Whether a native histogram is expected.
     pub(super) has_histogram: bool,
+}
+
+/// What an annotation's text must be like.
+#[derive(Debug)]
+pub(super) enum Pattern {
+    Any,
+    Text(String),
+    Regex(regex::Regex),
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
+        match kind.trim() {
+            "" => Ok(Self::Any),
+            "msg" => Ok(Self::Text(rest.trim().to_owned())),
+            "regex" => regex::Regex::new(rest.trim()).map(Self::Regex).map_err(|error| error.to_string()),
+            other => Err(format!("unknown pattern {other:?}")),
+        }
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Text(wanted) => text == wanted,
+            Self::Regex(regex) => regex.is_match(text),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -90,6 +123,8 @@ fn parse_eval(line: &str, body: &[&str], number: usize) -> Result<Case, String> 
         at,
         must_fail: command == "eval_fail",
         fail_message: None,
+        annotations: Vec::new(),
+        forbidden: Vec::new(),
         is_ordered: command == "eval_ordered",
         expected: Expected::Series(Vec::new()),
         has_histogram: query.contains("{{") || body.iter().any(|line| line.contains("{{")),
@@ -130,8 +165,15 @@ fn parse_expectation(text: &str, case: &mut Case) -> Result<Option<(TimestampMs,
         case.fail_message = rest.trim().strip_prefix("msg:").map(|message| message.trim().to_owned());
     } else if text == "ordered" {
         case.is_ordered = true;
-    } else if !["warn", "info", "no_warn", "no_info"].iter().any(|word| text.starts_with(word)) {
-        return Err(format!("unknown expectation {text:?}"));
+    } else {
+        let (word, pattern) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match word {
+            "warn" => case.annotations.push((Severity::Warning, Pattern::parse(pattern)?)),
+            "info" => case.annotations.push((Severity::Info, Pattern::parse(pattern)?)),
+            "no_warn" => case.forbidden.push(Severity::Warning),
+            "no_info" => case.forbidden.push(Severity::Info),
+            _ => return Err(format!("unknown expectation {text:?}")),
+        }
     }
     Ok(None)
 }

@@ -5,17 +5,19 @@ mod selector;
 mod range;
 mod operator;
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use cepmon_model::TimestampMs;
 
-use crate::promql::ast::{At, Call, Expr, ExprKind, Length};
+use crate::promql::annotation::{Annotation, MAX_ANNOTATIONS, Severity};
+use crate::promql::ast::{At, Call, Expr, ExprKind, Length, Span};
 use crate::promql::engine::{EngineOptions, Interrupt};
 use crate::promql::function::Body;
 use crate::vector::grouping::without_name;
 use crate::vector::unify::unify_results;
 use crate::vector::{Budget, Grid, StepVector};
-use crate::{Error, SeriesSource};
+use crate::{Error, SeriesSource, format_value};
 
 pub(crate) use range::Window;
 
@@ -39,6 +41,7 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) budget: Budget,
     pub(crate) deadline: Instant,
     pub(crate) interrupt: Option<&'a Interrupt>,
+    pub(crate) annotations: RefCell<Vec<Annotation>>,
 }
 
 impl Evaluation<'_> {
@@ -120,6 +123,23 @@ impl Evaluation<'_> {
         match self.resolve(length)? {
             ms if ms > 0 => Ok(ms),
             _ => Err(Error::execution("duration must be greater than 0")),
+        }
+    }
+
+    /// Notes a warning or a remark, once.
+    pub(crate) fn annotate(&self, severity: Severity, span: Span, message: impl Into<String>) {
+        let annotation = Annotation { severity, message: message.into(), span };
+        let mut annotations = self.annotations.borrow_mut();
+        if annotations.len() < MAX_ANNOTATIONS && !annotations.contains(&annotation) {
+            annotations.push(annotation);
+        }
+    }
+
+    /// Warns of quantiles that are none.
+    pub(crate) fn check_quantiles(&self, span: Span, quantiles: &[f64]) {
+        for quantile in quantiles.iter().filter(|quantile| !(0.0..=1.0).contains(*quantile)) {
+            let message = format!("quantile value should be between 0 and 1, got {}", format_value(*quantile));
+            self.annotate(Severity::Warning, span, message);
         }
     }
 

@@ -1,13 +1,14 @@
 //! Signs, binary operators and aggregations: evaluates the operands and hands them to [`vector`](crate::vector).
 
 use super::{Evaluated, Evaluation};
-use crate::Error;
-use crate::promql::ast::{AggregateExpr, BinaryExpr, Expr, ExprKind};
+use crate::promql::annotation::Severity;
+use crate::promql::ast::{AggregateExpr, BinaryExpr, Expr, ExprKind, Span};
 use crate::vector::aggregate::{AggregateOp, aggregate, count_values};
 use crate::vector::binary::{Operation, scalars, vector_scalar, vectors};
 use crate::vector::grouping::without_name;
 use crate::vector::unify::unify_results;
 use crate::vector::{Grid, StepVector};
+use crate::{Error, format_value};
 
 impl Evaluation<'_> {
     pub(super) fn negate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
@@ -49,8 +50,21 @@ impl Evaluation<'_> {
             return count_values(label, &expr.grouping, &vector, grid, &self.budget);
         }
         let parameter = expr.parameter.as_ref().map(|parameter| self.scalar(parameter, grid)).transpose()?;
+        match (expr.op, &expr.parameter, &parameter) {
+            (AggregateOp::Quantile, Some(expr), Some(quantiles)) => self.check_quantiles(expr.span, quantiles),
+            (AggregateOp::LimitRatio, Some(expr), Some(ratios)) => self.check_ratios(expr.span, ratios),
+            _ => {}
+        }
         let vector = self.vector(&expr.expr, grid)?;
         aggregate(expr.op, &expr.grouping, parameter.as_deref(), vector, grid, &self.budget)
+    }
+
+    fn check_ratios(&self, span: Span, ratios: &[f64]) {
+        for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
+            let message =
+                format!("ratio value should be between -1 and 1, got {}, capping to {}", format_value(*ratio), ratio.signum());
+            self.annotate(Severity::Warning, span, message);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod date;
 mod label;
 mod absent;
 mod histogram;
+mod info;
 mod sort;
 mod clock;
 
@@ -48,7 +49,7 @@ const RANGE: ValueType = ValueType::RangeVector;
 const SCALAR: ValueType = ValueType::Scalar;
 const TEXT: ValueType = ValueType::String;
 
-const TABLE: [&[Function]; 10] = [
+const TABLE: [&[Function]; 11] = [
     rate::FUNCTIONS,
     over_time::FUNCTIONS,
     regression::FUNCTIONS,
@@ -57,6 +58,7 @@ const TABLE: [&[Function]; 10] = [
     label::FUNCTIONS,
     absent::FUNCTIONS,
     histogram::FUNCTIONS,
+    info::FUNCTIONS,
     sort::FUNCTIONS,
     clock::FUNCTIONS,
 ];

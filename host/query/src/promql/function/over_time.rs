@@ -1,6 +1,6 @@
 //! The `_over_time` family: a window's samples to one value.
 
-use super::{Body, Function, RANGE, SCALAR, VECTOR, Window, window};
+use super::{Body, Evaluated, Function, RANGE, SCALAR, VECTOR, Window, whole, window};
 use crate::vector::aggregate::quantile_of;
 use crate::vector::kahan::{mean, sum, variance};
 
@@ -18,7 +18,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     window("stddev_over_time", &[RANGE], |window, _| Some(variance(values(window)).sqrt())),
     window("stdvar_over_time", &[RANGE], |window, _| Some(variance(values(window)))),
     window("present_over_time", &[RANGE], |_, _| Some(1.0)),
-    window("quantile_over_time", &[SCALAR, RANGE], |window, parameters| Some(quantile_of(parameters[0], &mut window.values.to_vec()))),
+    whole("quantile_over_time", &[SCALAR, RANGE], VECTOR, |evaluation, args, grid| {
+        evaluation.check_quantiles(args[0].span, &evaluation.scalar(&args[0], grid)?);
+        let quantile = |window: &Window<'_>, parameters: &[f64]| Some(quantile_of(parameters[0], &mut window.values.to_vec()));
+        evaluation.map_windows(args, grid, false, quantile).map(Evaluated::Vector)
+    }),
     window("mad_over_time", &[RANGE], |window, _| {
         let median = quantile_of(0.5, &mut window.values.to_vec());
         let mut distances: Vec<f64> = window.values.iter().map(|value| (value - median).abs()).collect();

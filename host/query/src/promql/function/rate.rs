@@ -1,6 +1,10 @@
 //! How counters and gauges change: rate, increase, delta, irate, idelta, changes, resets.
 
-use super::{Body, Function, RANGE, VECTOR, Window};
+use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, RANGE, VECTOR, Window, whole};
+use crate::Error;
+use crate::promql::annotation::Severity;
+use crate::vector::grouping::without_name;
+use crate::vector::unify::unify_results;
 
 const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
     let body = Body::Window { keeps_name: false, compute };
@@ -8,8 +12,12 @@ const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option
 }
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    of_range("rate", |window, _| extrapolated(window, true).map(|increase| increase / seconds(window.end - window.start))),
-    of_range("increase", |window, _| extrapolated(window, true)),
+    whole("rate", &[RANGE], VECTOR, |evaluation, args, grid| {
+        of_counter(evaluation, args, grid, |window, _| Some(extrapolated(window, true)? / seconds(window.end - window.start)))
+    }),
+    whole("increase", &[RANGE], VECTOR, |evaluation, args, grid| {
+        of_counter(evaluation, args, grid, |window, _| extrapolated(window, true))
+    }),
     of_range("delta", |window, _| extrapolated(window, false)),
     of_range("irate", |window, _| {
         let (before, last, elapsed) = last_two(window)?;
@@ -22,6 +30,28 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     of_range("resets", |window, _| Some(count_pairs(window.values, |before, value| value < before))),
 ];
+
+/// Applies a function to counters, and remarks on series that by their name are none.
+fn of_counter(
+    evaluation: &Evaluation<'_>,
+    args: &[Expr],
+    grid: &Grid,
+    compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
+) -> Result<Evaluated, Error> {
+    let mut vector = evaluation.map_windows(args, grid, true, compute)?;
+    for series in &mut vector {
+        let name = series.labels.metric_name();
+        let is_counter = COUNTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
+        if !name.is_empty() && !is_counter {
+            let message = format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}");
+            evaluation.annotate(Severity::Info, args[0].span, message);
+        }
+        series.labels = without_name(&series.labels);
+    }
+    Ok(Evaluated::Vector(unify_results(vector)?))
+}
+
+const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
 
 fn seconds(ms: i64) -> f64 {
     ms as f64 / 1000.0

@@ -10,7 +10,7 @@ impl Parser<'_> {
     pub(super) fn aggregation(&mut self, op: AggregateOp) -> Result<Expr, ParseError> {
         let start = self.advance().span.start;
         let before = self.grouping()?;
-        let args = self.arguments()?;
+        let args = self.arguments(false)?;
         let after = if before.is_none() { self.grouping()? } else { None };
         let wanted = if op.has_parameter() { 2 } else { 1 };
         if args.len() != wanted {

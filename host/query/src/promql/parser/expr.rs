@@ -161,20 +161,23 @@ impl Parser<'_> {
         let Some(function) = find_function(name) else {
             return Err(self.error_at(start, format!("unknown function with name {name:?}")));
         };
-        let args = self.arguments()?;
+        let args = self.arguments(name == "info")?;
         check::call(function, &args).map_err(|(span, problem)| self.error_at(span.map_or(start, |span| span.start), problem))?;
         self.build(start, ExprKind::Call(Call { function, args }))
     }
 
-    /// `(a, b)`: expressions, without a comma at the end.
-    pub(super) fn arguments(&mut self) -> Result<Vec<Expr>, ParseError> {
+    /// `(a, b)`: expressions, without a comma at the end. The second argument of `info` is only a list of matchers.
+    pub(super) fn arguments(&mut self, is_info: bool) -> Result<Vec<Expr>, ParseError> {
         self.expect_symbol("(", "in function call")?;
         let mut args = Vec::new();
         if self.take_symbol(")") {
             return Ok(args);
         }
         loop {
-            args.push(self.expression()?);
+            let is_outer = std::mem::replace(&mut self.allows_empty_matchers, is_info && args.len() == 1);
+            let arg = self.expression();
+            self.allows_empty_matchers = is_outer;
+            args.push(arg?);
             if self.take_symbol(")") {
                 return Ok(args);
             }

@@ -9,7 +9,7 @@ impl Parser<'_> {
     /// A range or a step, which must be positive where it is written out.
     pub(super) fn length(&mut self, what: &str) -> Result<Length, ParseError> {
         let offset = self.peek().span.start;
-        let length = simplify(self.nested(|parser| parser.length_operators(1))?);
+        let length = self.nested(|parser| parser.length_operators(1))?.simplified();
         match (length.resolve(None), &length) {
             (Some(Err(problem)), _) => Err(self.error_at(offset, problem)),
             // Expressions are looked at when they are evaluated, as in Prometheus.
@@ -21,7 +21,7 @@ impl Parser<'_> {
     /// After `offset` only signs and parentheses: in `a offset 5m - b` the minus is an operator of the query.
     pub(super) fn offset_expression(&mut self) -> Result<Length, ParseError> {
         let offset = self.peek().span.start;
-        let length = simplify(self.length_sign(false)?);
+        let length = self.length_sign(false)?.simplified();
         match length.resolve(None) {
             Some(Err(problem)) => Err(self.error_at(offset, problem)),
             _ => Ok(length),
@@ -108,74 +108,4 @@ fn length_operator(symbol: &str) -> Option<(LengthOp, u8)> {
         "^" => (LengthOp::Pow, 3),
         _ => return None,
     })
-}
-
-/// A bare number or duration, signed or not, becomes one length that prints as a duration.
-fn simplify(length: Length) -> Length {
-    let milliseconds = match &length {
-        Length::Seconds(seconds) => seconds * 1000.0,
-        Length::Negate(inner) => match **inner {
-            Length::Seconds(seconds) => -seconds * 1000.0,
-            Length::Fixed(ms) => -ms as f64,
-            _ => return length,
-        },
-        _ => return length,
-    };
-    if milliseconds.abs() < 9.0e15 { Length::Fixed(milliseconds.round() as i64) } else { length }
-}
-
-impl Length {
-    /// Its milliseconds. `None` if it needs the query's step and range and they are not given as `(step, range)` in milliseconds.
-    pub(crate) fn resolve(&self, query: Option<(i64, i64)>) -> Option<Result<i64, &'static str>> {
-        let seconds = match self.seconds(query)? {
-            Ok(seconds) => seconds,
-            Err(problem) => return Some(Err(problem)),
-        };
-        let ms = (seconds * 1000.0).round();
-        // Prometheus counts nanoseconds in 63 bits.
-        Some(if ms.abs() <= 9_223_372_036_854.0 { Ok(ms as i64) } else { Err("duration out of range") })
-    }
-
-    fn seconds(&self, query: Option<(i64, i64)>) -> Option<Result<f64, &'static str>> {
-        let pair = |both: &(Length, Length)| Some((both.0.seconds(query)?, both.1.seconds(query)?));
-        let joined = |both: &(Length, Length), join: &dyn Fn(f64, f64) -> Result<f64, &'static str>| {
-            Some(match pair(both)? {
-                (Ok(left), Ok(right)) => join(left, right),
-                (Err(problem), _) | (_, Err(problem)) => Err(problem),
-            })
-        };
-        match self {
-            Self::Fixed(ms) => Some(Ok(*ms as f64 / 1000.0)),
-            Self::Seconds(seconds) => Some(Ok(*seconds)),
-            Self::Step => query.map(|(step, _)| Ok(step as f64 / 1000.0)),
-            Self::Range => query.map(|(_, range)| Ok(range as f64 / 1000.0)),
-            Self::Negate(inner) => inner.seconds(query).map(|seconds| seconds.map(|seconds| -seconds)),
-            Self::Paren(inner) => inner.seconds(query),
-            Self::MinOf(both) => joined(both, &|left, right| Ok(left.min(right))),
-            Self::MaxOf(both) => joined(both, &|left, right| Ok(left.max(right))),
-            // Division by a constant zero is wrong whatever stands on the left.
-            Self::Binary(LengthOp::Div | LengthOp::Mod, both) if both.1.seconds(query) == Some(Ok(0.0)) => {
-                Some(Err("division by zero in duration expression"))
-            }
-            Self::Binary(op, both) => joined(both, &|left, right| {
-                Ok(match op {
-                    LengthOp::Add => left + right,
-                    LengthOp::Sub => left - right,
-                    LengthOp::Mul => left * right,
-                    LengthOp::Div => left / right,
-                    LengthOp::Mod => left % right,
-                    LengthOp::Pow => left.powf(right),
-                })
-            }),
-        }
-    }
-
-    /// Levels of the tree, to bound recursion.
-    fn levels(&self) -> usize {
-        match self {
-            Self::Binary(_, both) | Self::MinOf(both) | Self::MaxOf(both) => 1 + both.0.levels().max(both.1.levels()),
-            Self::Negate(inner) | Self::Paren(inner) => 1 + inner.levels(),
-            _ => 1,
-        }
-    }
 }

@@ -24,7 +24,7 @@ const MAX_NESTING: usize = 100;
 /// The error says where (byte offset, line, column) and what; an unknown function is an error here, not when it is evaluated.
 pub fn parse(text: &str) -> Result<Expr, ParseError> {
     let tokens = tokenize(text)?;
-    let mut parser = Parser { text, tokens, position: 0, nesting: 0 };
+    let mut parser = Parser { text, tokens, position: 0, nesting: 0, allows_empty_matchers: false };
     if parser.peek().kind == TokenKind::End {
         return Err(parser.error("no expression found in input"));
     }
@@ -40,6 +40,8 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     position: usize,
     nesting: usize,
+    /// Within the second argument of `info`, which restricts labels and selects no series.
+    allows_empty_matchers: bool,
 }
 
 impl Parser<'_> {

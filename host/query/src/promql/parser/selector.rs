@@ -26,7 +26,7 @@ impl Parser<'_> {
             }
             selector.matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }
-        if selector.matchers.iter().all(Matcher::matches_empty) {
+        if !self.allows_empty_matchers && selector.matchers.iter().all(Matcher::matches_empty) {
             return Err(self.error_at(start, "vector selector must contain at least one non-empty matcher"));
         }
         self.build(start, ExprKind::Selector(selector))

@@ -10,10 +10,32 @@ use cepmon_model::{LabelSet, METRIC_NAME};
 
 use super::Operation;
 use crate::Error;
-use crate::promql::ast::{Cardinality, Matching};
 use crate::vector::grouping::Grouping;
 use crate::vector::unify::unify;
 use crate::vector::{Budget, StepSeries, StepVector};
+
+/// How the series of two vectors find each other.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Matching {
+    /// `on (…)` or `ignoring (…)`; `None` = by all labels but the name.
+    pub labels: Option<Grouping>,
+    /// Which side may have several series per match.
+    pub cardinality: Cardinality,
+    /// Labels that `group_left`/`group_right` copies from the "one" side.
+    pub include: Vec<String>,
+}
+
+/// Which side of a binary operator may have several series per match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cardinality {
+    /// None.
+    #[default]
+    OneToOne,
+    /// `group_left`: the left one.
+    ManyToOne,
+    /// `group_right`: the right one.
+    OneToMany,
+}
 
 /// Series of both sides that have the same matching labels.
 #[derive(Default)]

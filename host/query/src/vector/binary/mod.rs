@@ -4,10 +4,10 @@ mod op;
 mod matching;
 mod set;
 
+pub use matching::{Cardinality, Matching};
 pub use op::BinaryOp;
 
 use crate::Error;
-use crate::promql::ast::Matching;
 use crate::vector::grouping::without_name;
 use crate::vector::unify::unify_results;
 use crate::vector::{Budget, StepVector};

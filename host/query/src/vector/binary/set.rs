@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use cepmon_model::LabelSet;
 
-use super::BinaryOp;
+use super::{BinaryOp, Matching};
 use crate::Error;
-use crate::promql::ast::Matching;
 use crate::vector::StepVector;
 use crate::vector::grouping::Grouping;
 use crate::vector::unify::unify_results;

@@ -11,21 +11,22 @@ pub(super) struct Bucket {
 const SMALL_DELTA: f64 = 1e-12;
 
 /// The value below which the given share of observations lies, interpolated within its bucket. NaN without a `+Inf` bucket or
-/// without observations; infinite for a quantile outside 0 to 1.
-pub(super) fn quantile(quantile: f64, buckets: &mut Vec<Bucket>) -> f64 {
+/// without observations; infinite for a quantile outside 0 to 1. Also says whether a bucket held less than the one before it.
+pub(super) fn quantile(quantile: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
     if quantile.is_nan() {
-        return f64::NAN;
+        return (f64::NAN, false);
     }
-    if quantile < 0.0 {
-        return f64::NEG_INFINITY;
-    }
-    if quantile > 1.0 {
-        return f64::INFINITY;
+    if !(0.0..=1.0).contains(&quantile) {
+        return (if quantile < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY }, false);
     }
     if !tidy(buckets) {
-        return f64::NAN;
+        return (f64::NAN, false);
     }
-    make_monotonic(buckets);
+    let is_forced = make_monotonic(buckets);
+    (interpolated(quantile, buckets), is_forced)
+}
+
+fn interpolated(quantile: f64, buckets: &[Bucket]) -> f64 {
     let last = buckets.len() - 1;
     let observations = buckets[last].count;
     if buckets.len() < 2 || observations == 0.0 || observations.is_nan() {
@@ -94,14 +95,18 @@ fn tidy(buckets: &mut Vec<Bucket>) -> bool {
     buckets.last().is_some_and(|last| last.upper_bound == f64::INFINITY)
 }
 
-/// Scrapes and rules race, so a bucket may hold less than the one before it: it is raised.
-fn make_monotonic(buckets: &mut [Bucket]) {
+/// Scrapes and rules race, so a bucket may hold less than the one before it: it is raised. Whether one was
+/// (differences from inexact arithmetic aside).
+fn make_monotonic(buckets: &mut [Bucket]) -> bool {
     let mut before = f64::NEG_INFINITY;
+    let mut is_forced = false;
     for bucket in buckets {
         let is_equal = (bucket.count - before).abs() / (bucket.count.abs() + before.abs()) < SMALL_DELTA;
+        is_forced |= bucket.count < before && !is_equal;
         if bucket.count < before || is_equal {
             bucket.count = before;
         }
         before = bucket.count;
     }
+    is_forced
 }
