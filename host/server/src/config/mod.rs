@@ -85,6 +85,10 @@ fn document<T>(
     let mut problems = Vec::new();
     let read = yaml::parse(&text).and_then(|mut root| {
         expand::expand(&mut root, &|name| std::env::var(name).ok(), &mut problems);
+        if let Some(last_unset) = problems.pop() {
+            // What stands in place of an unset variable means nothing; checking it would only add noise.
+            return Err(last_unset);
+        }
         let file = read(&mut root, &mut problems)?;
         Ok((root, file))
     });

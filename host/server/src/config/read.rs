@@ -205,7 +205,7 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
     type Error = ReadError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        self.items.next().map(|node| seed.deserialize(Reader { node, unknown: self.unknown })).transpose()
+        self.items.next().map(|node| seed_at(seed, Reader { node, unknown: self.unknown })).transpose()
     }
 }
 
@@ -236,8 +236,13 @@ impl<'de> de::MapAccess<'de> for Entries<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
         let node = self.value.take().expect("BUG: a value was asked for before its key");
-        seed.deserialize(Reader { node, unknown: self.unknown })
+        seed_at(seed, Reader { node, unknown: self.unknown })
     }
+}
+
+/// A type that refuses a value after reading it (a duration, a size) knows no place either.
+fn seed_at<'de, T: DeserializeSeed<'de>>(seed: T, reader: Reader<'_>) -> Result<T::Value, ReadError> {
+    reader.placed(seed.deserialize(reader))
 }
 
 fn unknown_key(key: &Key, known: &[&str]) -> Problem {
