@@ -67,6 +67,9 @@ pub(crate) struct State {
     manifest: Manifest,
     /// Since when there is something to flush, by the clock of `maintain`.
     filled_since: Option<TimestampMs>,
+    /// When a failed flush is tried again, and how long to wait if that fails too.
+    retry_at: Option<TimestampMs>,
+    retry_after_ms: i64,
     /// Samples before this are older than the retention.
     oldest_sample: TimestampMs,
     accepted: Vec<Accepted>,

@@ -15,17 +15,26 @@ const NS_PER_MS: i64 = 1_000_000;
 /// Bytes of log above which a flush is due even if memory is nearly empty: key-value changes alone can get there.
 const LONG_LOG_BYTES: u64 = 1 << 30;
 
+/// How long to wait after a failed flush, doubled each time up to the second.
+pub(super) const FIRST_RETRY_MS: i64 = 1_000;
+const LAST_RETRY_MS: i64 = 60_000;
+
 impl Storage {
-    /// Whether memory holds enough, or old enough, data for a flush.
+    /// Whether memory holds enough, or old enough, data for a flush. After a failed one not before a second, then two, up to a minute.
     pub fn should_flush(&self, now: TimestampMs) -> bool {
         let state = self.shared.read();
+        // A clock that went back must not put the next attempt off for long.
+        let is_waiting = state.retry_at.is_some_and(|retry_at| now < retry_at && retry_at - now <= LAST_RETRY_MS);
+        if is_waiting {
+            return false;
+        }
         let is_full = state.memory_bytes() >= self.shared.head_max_bytes();
         let is_old = state.filled_since.is_some_and(|since| now.saturating_sub(since) >= self.shared.options.head_max_age_ms);
         is_full || is_old || state.frozen.is_some() || state.wal.bytes() > LONG_LOG_BYTES
     }
 
     /// Housekeeping, to be called every second: forces the log to the disk (from here on what was appended before survives a power cut),
-    /// flushes when due, applies retention.
+    /// applies retention, flushes when due. After an error everything is still in memory and in the log; call it again a second later.
     pub fn maintain(&self, now: TimestampMs) -> Result<MaintainReport, Error> {
         let mut report = MaintainReport::default();
         self.shared.sync_log()?;
@@ -37,15 +46,28 @@ impl Storage {
             let max_age = self.shared.options.metrics_retention.max_age_ms;
             state.oldest_sample = max_age.map_or(i64::MIN, |age| now.saturating_sub(age));
         }
-        if self.should_flush(now) {
-            report.flush = Some(self.flush()?);
-        }
+        // Retention first: it may make the room that the flush needs.
         report.removed_blocks = self.shared.apply_retention(now)?;
+        if self.should_flush(now) {
+            let flushed = self.flush();
+            self.shared.note_flush(now, flushed.is_ok());
+            report.flush = Some(flushed?);
+        }
         Ok(report)
     }
 }
 
 impl Shared {
+    fn note_flush(&self, now: TimestampMs, has_succeeded: bool) {
+        let mut state = self.write();
+        if has_succeeded {
+            (state.retry_at, state.retry_after_ms) = (None, FIRST_RETRY_MS);
+            return;
+        }
+        state.retry_at = Some(now.saturating_add(state.retry_after_ms));
+        state.retry_after_ms = (2 * state.retry_after_ms).clamp(FIRST_RETRY_MS, LAST_RETRY_MS);
+    }
+
     /// Removes whole blocks that are too old or too much; gives their number. The manifest forgets them first, their files go with their
     /// last reader.
     fn apply_retention(&self, now: TimestampMs) -> Result<u64, Error> {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use hashbrown::HashSet;
 
+use super::maintain::FIRST_RETRY_MS;
 use super::{OpenReport, Shared, State, Storage, Totals};
 use crate::block::{Block, BlockCache};
 use crate::dir::atomic;
@@ -55,6 +56,8 @@ impl Storage {
             blocks,
             manifest,
             filled_since: None,
+            retry_at: None,
+            retry_after_ms: FIRST_RETRY_MS,
             oldest_sample: i64::MIN,
             accepted: Vec::new(),
             records: Vec::new(),

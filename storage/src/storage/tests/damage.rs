@@ -98,6 +98,23 @@ fn a_failed_flush_keeps_everything_and_the_next_one_succeeds() {
 }
 
 #[test]
+fn failed_flushes_are_tried_less_and_less_often_and_leave_no_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Faults::armed("tables-written", FaultAction::Fail);
+    let storage = Storage::open(StorageOptions { faults, head_max_age_ms: 0, ..options(dir.path()) }).unwrap().0;
+    append(&storage, &[(0, 1000, 1.0)]);
+    let mut attempts = Vec::new();
+    for second in 0..100 {
+        if storage.maintain(1000 * second).is_err() {
+            attempts.push(second);
+        }
+    }
+    assert_eq!(attempts, [0, 1, 3, 7, 15, 31, 63]);
+    assert_eq!(fs::read_dir(dir.path().join("default/metrics")).unwrap().count(), 0);
+    assert_eq!(dump(&storage), "m0{n=\"0\", parity=\"even\"} 1000:1\n");
+}
+
+#[test]
 fn retention_removes_blocks_by_age_and_by_size_and_refuses_older_samples() {
     let dir = tempfile::tempdir().unwrap();
     let retention = Retention { max_age_ms: Some(1000), max_bytes: None };
