@@ -16,6 +16,8 @@ pub struct AlertTransition {
     pub alertname: String,
     /// All labels of the alert, `alertname` included.
     pub labels: LabelSet,
+    /// Its annotations, templates filled in.
+    pub annotations: LabelSet,
     /// The state before.
     pub from: AlertState,
     /// The state after.
@@ -51,7 +53,7 @@ impl AttemptStatus {
 /// One attempt to deliver one notification.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotificationAttempt {
-    /// When the attempt ended.
+    /// When the attempt started.
     pub ts: TimestampMs,
     /// The receiver's name.
     pub receiver: String,

@@ -230,7 +230,7 @@ impl Notifier {
         }
         drop(state);
         let row = NotificationAttempt {
-            ts: now,
+            ts: attempt.started_at,
             receiver: notification.receiver.clone(),
             integration: attempt.integration_name.clone(),
             group_key: notification.group_key.clone(),

@@ -159,6 +159,7 @@ async fn a_mail_tells_of_firing_and_one_of_the_end() {
     assert_eq!(states, [(Inactive, Pending), (Pending, Firing), (Firing, Inactive)]);
     assert_eq!(transitions[1].ts - transitions[0].ts, MINUTE, "it fires when `for` is over");
     assert_eq!(transitions[1].group, "infra.yml;web");
+    assert_eq!(transitions[1].annotations.get("summary"), Some("web-1 of node is <down> at 0"));
     drop(transitions);
     let [firing, resolved] = world.attempts()[..] else { panic!("{:?}", world.attempts()) };
     assert_eq!((firing.1, firing.2, firing.3), (AttemptStatus::Ok, 1, 1));

@@ -81,6 +81,7 @@ pub struct ActiveAlert {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StateChange {
     pub(crate) labels: LabelSet,
+    pub(crate) annotations: LabelSet,
     pub(crate) from: AlertState,
     pub(crate) to: AlertState,
     pub(crate) value: f64,
@@ -207,7 +208,7 @@ impl ActiveAlert {
     }
 
     fn change(&self, from: AlertState, to: AlertState) -> StateChange {
-        StateChange { labels: self.labels.clone(), from, to, value: self.value }
+        StateChange { labels: self.labels.clone(), annotations: self.annotations.clone(), from, to, value: self.value }
     }
 }
 

@@ -179,6 +179,7 @@ impl RuleGroup {
                         ts: at,
                         alertname: alerting.name.clone(),
                         labels: change.labels,
+                        annotations: change.annotations,
                         from: change.from,
                         to: change.to,
                         value: change.value,
