@@ -157,11 +157,13 @@ fn exposed(page: &str) -> Metrics {
     metrics
 }
 
-/// `a` and `b` of `m{a="…",b="…"} 1`.
+/// `a` and `b` of `m{a="…",b="…",c=""} 1`: a label with an empty value is the same as none.
 fn label_names(line: &str) -> Vec<String> {
     let Some((_, labels)) = line.split_once('{') else { return Vec::new() };
-    // Every second piece stands between quotes; no label of node_exporter has an escaped quote in it.
-    labels.split('"').step_by(2).filter_map(|piece| piece.trim_start_matches(',').strip_suffix('=')).map(str::to_owned).collect()
+    // Names and values in turn; no label of node_exporter has an escaped quote in it.
+    let pieces: Vec<&str> = labels.split('"').collect();
+    let pairs = pieces.chunks_exact(2).filter(|pair| !pair[1].is_empty());
+    pairs.filter_map(|pair| pair[0].trim_start_matches(',').strip_suffix('=')).map(str::to_owned).collect()
 }
 
 /// What the plugin gave, without the labels that the host adds.
@@ -182,6 +184,6 @@ fn a_page_is_read_as_names_types_and_labels() {
     let page = "# HELP a x\n# TYPE a counter\na{b=\"1\",c=\"{d=}\"} 1\na{e=\"\"} 2\n# TYPE f untyped\nf 1\ngo_x 1\n";
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
     let expected =
-        [("a".to_owned(), ("counter".to_owned(), names(&["b", "c", "e"]))), ("f".to_owned(), ("unknown".to_owned(), names(&[])))];
+        [("a".to_owned(), ("counter".to_owned(), names(&["b", "c"]))), ("f".to_owned(), ("unknown".to_owned(), names(&[])))];
     assert_eq!(exposed(page), Metrics::from(expected));
 }

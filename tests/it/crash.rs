@@ -138,7 +138,8 @@ fn a_flush_that_fails_at_any_step_keeps_everything_and_the_next_one_succeeds() {
         assert_eq!(failed.status, 503, "{point}: {}", failed.text());
         seen.extend(acknowledged(&host));
         compare(&host, &seen);
-        assert!(host.stop().success(), "{point}");
+        // A stop would try once more, and say that it failed.
+        host.kill();
         host.set_environment("CEPMON_FAULT", None);
         host.start_again();
         compare(&host, &seen);
