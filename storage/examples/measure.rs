@@ -1,5 +1,5 @@
-//! Prints what the head, the log and the blocks cost: `cargo run -p cepmon-storage --release --example measure -- [series] [samples] [folder]`.
-//! It asserts nothing; figures of note go into the design notes with date and machine.
+//! Prints what the head, the log and the blocks cost:
+//! `cargo run -p cepmon-storage --release --example measure -- [series] [samples] [folder]`. It asserts nothing; figures of note go into the design notes with date and machine.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods, reason = "a measuring program, not a part of cepmon")]
 
 use std::path::PathBuf;

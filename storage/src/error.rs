@@ -38,7 +38,10 @@ pub enum Error {
         problem: String,
     },
     /// A newer cepmon wrote the directory.
-    #[error("cannot open data directory \"{dir}\": it has format {found}, this version reads up to {known}; use a newer cepmon", dir = dir.display())]
+    #[error(
+        "cannot open data directory \"{dir}\": it has format {found}, this version reads up to {known}; use a newer cepmon",
+        dir = dir.display()
+    )]
     NewerFormat {
         /// The data directory.
         dir: PathBuf,

@@ -33,8 +33,8 @@ pub struct StorageOptions {
     /// Bytes of samples, log lines and rows in memory above which a flush is due (64 MiB). At most 512 MiB counts.
     /// Appends are refused above four times as much.
     pub head_max_bytes: u64,
-    /// Series in memory above which new ones are refused (1,000,000). A series costs about 250 bytes beside its samples and leaves at a flush
-    /// when it has ended or was idle for an hour.
+    /// Series in memory above which new ones are refused (1,000,000). A series costs about 250 bytes beside its samples and leaves at a
+    /// flush when it has ended or was idle for an hour.
     pub max_series: u64,
     /// Time span of samples in memory above which a flush is due, in milliseconds (2 h).
     pub head_max_age_ms: i64,

@@ -78,8 +78,8 @@ impl BlockCache {
         })
     }
 
-    /// Looks at the metrics of some blocks, each with its label names. Asking for other blocks later is cheap as long as none is missing that
-    /// was there before.
+    /// Looks at the metrics of some blocks, each with its label names. Asking for more blocks later is cheap; when one is gone that was
+    /// there before, all are read again.
     pub(crate) fn with_metrics<T>(
         &self,
         blocks: &[Arc<Block>],

@@ -30,8 +30,8 @@ impl Storage {
     /// at the next flush if none comes.
     ///
     /// # Errors
-    /// [`Error::Refused`] for a series without labels or with more than 64 KiB or 65,535 of them; [`Error::TooManySeries`] when memory holds
-    /// [`max_series`](crate::StorageOptions::max_series) others.
+    /// [`Error::Refused`] for a series without labels or with more than 64 KiB or 65,535 of them; [`Error::TooManySeries`] when memory
+    /// holds [`max_series`](crate::StorageOptions::max_series) others.
     pub fn series_ref(&self, labels: &LabelSet, metadata: &MetricMetadata) -> Result<SeriesRef, Error> {
         let refuse = |problem: &str| Err(Error::Refused { target: labels.metric_name().to_owned(), problem: problem.to_owned() });
         if labels.is_empty() {
@@ -87,8 +87,8 @@ impl Storage {
         Ok(())
     }
 
-    /// Appends rows to a typed table. When it returns `Ok`, they survive `kill -9` (with [`FsyncPolicy::Always`] also a power cut) and every
-    /// scan sees them; on an error, none is stored.
+    /// Appends rows to a typed table. When it returns `Ok`, they survive `kill -9` (with [`FsyncPolicy::Always`] also a power cut) and
+    /// every scan sees them; on an error, none is stored.
     ///
     /// # Errors
     /// [`Error::Refused`] when a cell does not fit its column, else as [`append`](Self::append).

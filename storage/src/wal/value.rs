@@ -76,7 +76,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_value_reads_back(pairs in prop::collection::vec(prop_oneof![
-            any::<u64>(), (-300i64..300).prop_map(|whole| (whole as f64).to_bits()), any::<i64>().prop_map(|whole| (whole as f64).to_bits()),
+            any::<u64>(),
+            (-300i64..300).prop_map(|whole| (whole as f64).to_bits()),
+            any::<i64>().prop_map(|whole| (whole as f64).to_bits()),
             (0u32..9999).prop_map(|cents| (f64::from(cents) / 100.0).to_bits()), Just((-0.0f64).to_bits()),
         ], 1..50)) {
             let (mut out, mut last) = (Vec::new(), 0);

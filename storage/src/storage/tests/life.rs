@@ -116,7 +116,8 @@ fn more_series_than_memory_may_hold_are_refused_and_known_ones_go_on() {
     let storage = Storage::open(StorageOptions { max_series: 2, ..options(dir.path()) }).unwrap().0;
     append(&storage, &[(0, 1000, 1.0), (1, 1000, 1.0)]);
     let error = storage.series_ref(&labels(2), &MetricMetadata::default()).unwrap_err();
-    let want = "cannot add series \"m2{n=\"2\", parity=\"even\"}\": 2 series are in memory already; drop labels that change all the time or raise the limit";
+    let want = "cannot add series \"m2{n=\"2\", parity=\"even\"}\": 2 series are in memory already; \
+        drop labels that change all the time or raise the limit";
     assert_eq!(error.to_string(), want);
     assert_eq!(append(&storage, &[(0, 2000, 1.0), (1, 2000, cepmon_model::stale_nan())]).appended, 2);
     storage.flush().unwrap();
