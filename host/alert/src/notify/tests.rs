@@ -248,10 +248,12 @@ async fn a_restart_forgets_neither_alerts_nor_what_was_told() {
     assert!(world.mails().is_empty(), "it still fires, and that is known");
     let transitions = world.memory.transitions.lock().unwrap().len();
     assert_eq!(transitions, 2, "the restored alert did not go through pending again");
+    // And another one, during which it ends.
+    world.group = group(&world.answers);
     world.down(&[]);
     world.run_until(START + 30 * MINUTE).await;
     let mails = world.mails();
-    assert!(mails.len() == 1 && mails[0].contains("is resolved"), "{mails:?}");
+    assert!(mails.len() == 1 && mails[0].contains("is resolved") && mails[0].contains("summary = web-1 of node"), "{mails:?}");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs, parse_series_text};
 use crate::rule::{ActiveAlert, AlertState};
 use crate::{BoxError, Fingerprint, Record};
 
-/// Keys `group\nrule\nfingerprint`, values `active_at fired_at series text`.
+/// Keys `group\nrule\nfingerprint`, values `active_at fired_at labels\nannotations`, both as series text, which has no line ends.
 const ALERT_SPACE: &str = "rule-alerts";
 /// Keys `group`, values the time of the last evaluation that had alerts.
 const TIME_SPACE: &str = "rule-groups";
@@ -31,10 +31,9 @@ pub(crate) fn put_alert(
 ) -> Result<(), BoxError> {
     let key = format!("{group}\n{rule}\n{}", Fingerprint::of(labels));
     let value = alert.filter(|alert| alert.state != AlertState::Inactive).map(|alert| {
-        let mut named = alert.labels.to_builder();
-        named.set(METRIC_NAME, "ALERTS");
         let fired_at = alert.fired_at.map_or_else(|| "-".to_owned(), |fired_at| fired_at.to_string());
-        format!("{} {fired_at} {}", alert.active_at, named.build())
+        let (labels, annotations) = (named(&alert.labels, "ALERTS"), named(&alert.annotations, "ANNOTATIONS"));
+        format!("{} {fired_at} {labels}\n{annotations}", alert.active_at)
     });
     record.state_put(ALERT_SPACE, &key, value.as_deref().map(str::as_bytes))
 }
@@ -82,14 +81,13 @@ pub(crate) fn forget_others(record: &dyn Record, is_known: impl Fn(&str, Option<
 fn read_alert(value: &[u8]) -> Option<ActiveAlert> {
     let text = std::str::from_utf8(value).ok()?;
     let (active_at, rest) = text.split_once(' ')?;
-    let (fired_at, series) = rest.split_once(' ')?;
+    let (fired_at, rest) = rest.split_once(' ')?;
+    let (labels, annotations) = rest.split_once('\n')?;
     let fired_at: Option<TimestampMs> = fired_at.parse().ok();
-    let mut labels = parse_series_text(series.as_bytes()).ok()?;
-    labels.take(METRIC_NAME);
     Some(ActiveAlert {
         state: if fired_at.is_some() { AlertState::Firing } else { AlertState::Pending },
-        labels: labels.build(),
-        annotations: LabelSet::default(),
+        labels: unnamed(labels)?,
+        annotations: unnamed(annotations)?,
         value: f64::NAN,
         active_at: active_at.parse().ok()?,
         fired_at,
@@ -97,4 +95,15 @@ fn read_alert(value: &[u8]) -> Option<ActiveAlert> {
         keep_firing_since: None,
         last_sent_at: None,
     })
+}
+
+/// Series text needs a name, and neither labels nor annotations have one.
+fn named(labels: &LabelSet, name: &str) -> LabelSet {
+    labels.to_builder().set(METRIC_NAME, name).build()
+}
+
+fn unnamed(series: &str) -> Option<LabelSet> {
+    let mut labels = parse_series_text(series.as_bytes()).ok()?;
+    labels.take(METRIC_NAME);
+    Some(labels.build())
 }
