@@ -15,6 +15,7 @@ mod rows;
 mod damage;
 mod crash;
 mod files;
+mod threads;
 
 /// Options for a folder of a test.
 fn options(dir: &Path) -> StorageOptions {
