@@ -35,9 +35,7 @@ pub enum Error {
         limit: usize,
     },
     /// Two results have one label set once the rule's labels are applied.
-    #[error(
-        "cannot tell two results of rule \"{rule}\" apart: both are {labels} with the labels of the rule; aggregate, or keep a label that differs"
-    )]
+    #[error("cannot tell two results of rule \"{rule}\" apart: both are {labels}; aggregate, or keep a label that differs")]
     Duplicate {
         /// The rule's name.
         rule: String,

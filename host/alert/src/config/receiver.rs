@@ -52,9 +52,8 @@ pub(crate) fn check_receiver(
         ("wechat_configs", entry.wechat_configs.is_some()),
     ] {
         if is_set {
-            let message = format!(
-                "{key} is not served yet; this version notifies by email, webhook, Slack and PagerDuty; remove it, or let a webhook carry it"
-            );
+            let message =
+                format!("{key} is not served yet; e-mail, webhook, Slack and PagerDuty are; remove it, or let a webhook carry it");
             problems.push(Problem::new(format!("{path}.{key}"), message));
         }
     }

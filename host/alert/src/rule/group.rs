@@ -187,8 +187,8 @@ impl RuleGroup {
                     };
                     let stored = context.record.alert_transition(&transition).and(remembered);
                     if let Err(source) = stored {
-                        let error = Error::Record { group: self.key.clone(), source };
-                        tracing::warn!(group = %self.key, alert = %transition.labels, error = %chain(&error), "cannot record a change of state");
+                        let error = chain(&Error::Record { group: self.key.clone(), source });
+                        tracing::warn!(group = %self.key, alert = %transition.labels, error, "cannot record a change of state");
                     }
                 }
                 alert_series(alerting, &rule.active)

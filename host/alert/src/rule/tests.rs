@@ -168,7 +168,7 @@ fn results_beyond_the_limit_or_alike_are_an_error() {
     let mut alike = group(rules);
     alike.evaluate(0, &world.context);
     let error = alike.status().rules[0].last_error.clone();
-    assert!(error.starts_with("cannot tell two results of rule \"r\" apart: both are r "), "{error}");
+    assert!(error.starts_with("cannot tell two results of rule \"r\" apart: both are r; "), "{error}");
 }
 
 #[test]
