@@ -25,7 +25,9 @@ impl Grouping {
         let is_listed = |names: &[String], name: &str| names.iter().any(|listed| listed == name);
         match self {
             Self::By(names) => LabelSet::from_sorted(labels.iter().filter(|(name, _)| is_listed(names, name))),
-            Self::Without(names) => LabelSet::from_sorted(labels.iter().filter(|(name, _)| *name != METRIC_NAME && !is_listed(names, name))),
+            Self::Without(names) => {
+                LabelSet::from_sorted(labels.iter().filter(|(name, _)| *name != METRIC_NAME && !is_listed(names, name)))
+            }
         }
     }
 }

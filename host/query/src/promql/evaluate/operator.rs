@@ -61,8 +61,7 @@ impl Evaluation<'_> {
 
     fn check_ratios(&self, span: Span, ratios: &[f64]) {
         for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
-            let message =
-                format!("ratio value should be between -1 and 1, got {}, capping to {}", format_value(*ratio), ratio.signum());
+            let message = format!("ratio value should be between -1 and 1, got {}, capping to {}", format_value(*ratio), ratio.signum());
             self.annotate(Severity::Warning, span, message);
         }
     }

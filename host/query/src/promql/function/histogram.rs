@@ -94,7 +94,12 @@ impl Histograms {
     }
 
     /// One value per histogram and step that has buckets. The result has the histogram's labels without its name.
-    fn map(&self, evaluation: &Evaluation<'_>, grid: &Grid, compute: impl Fn(&LabelSet, usize, &mut Vec<Bucket>) -> f64) -> Result<StepVector, Error> {
+    fn map(
+        &self,
+        evaluation: &Evaluation<'_>,
+        grid: &Grid,
+        compute: impl Fn(&LabelSet, usize, &mut Vec<Bucket>) -> f64,
+    ) -> Result<StepVector, Error> {
         let mut vector = Vec::with_capacity(self.groups.len());
         let mut buckets = Vec::new();
         for (labels, series) in &self.groups {
