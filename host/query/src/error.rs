@@ -42,8 +42,8 @@ pub enum Error {
         /// The type it has.
         found: crate::ValueType,
     },
-    /// The range or its step makes no sense, or too many steps.
-    #[error("cannot evaluate the range: {problem}")]
+    /// The times or the step make no sense.
+    #[error("cannot evaluate at these times: {problem}")]
     BadRange {
         /// What is wrong.
         problem: &'static str,

@@ -81,6 +81,7 @@ impl Engine {
 
     /// [`Engine::instant`] with warnings and remarks.
     pub fn annotated_instant(&self, source: &dyn SeriesSource, expr: &Expr, at: TimestampMs) -> Result<Answer, Error> {
+        check_times(at, at)?;
         let grid = Grid::instant(at);
         let evaluation = self.evaluation(source, grid, 0);
         let value = instant_value(&evaluation, expr, &grid)?;
@@ -112,6 +113,7 @@ impl Engine {
         if step_ms <= 0 {
             return Err(Error::BadRange { problem: "zero or negative query resolution step widths are not accepted; try a positive one" });
         }
+        check_times(start, end)?;
         if end < start {
             return Err(Error::BadRange { problem: "end timestamp must not be before start time; exchange them" });
         }
@@ -145,6 +147,17 @@ impl Engine {
             interrupt: self.interrupt.as_ref(),
             annotations: RefCell::default(),
         }
+    }
+}
+
+/// Times of more than 285,000 years from 1970 are refused, so that no arithmetic on times can overflow.
+const LARGEST_TIME_MS: TimestampMs = 9_000_000_000_000_000;
+
+fn check_times(start: TimestampMs, end: TimestampMs) -> Result<(), Error> {
+    let is_sane = |time: TimestampMs| (-LARGEST_TIME_MS..=LARGEST_TIME_MS).contains(&time);
+    match is_sane(start) && is_sane(end) {
+        true => Ok(()),
+        false => Err(Error::BadRange { problem: "a time is more than 285,000 years from 1970; are these nanoseconds?" }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::run::Report;
 use super::{run_file, scripts_of};
 use crate::parse;
 
@@ -42,9 +43,12 @@ fn scripts_of_prometheus_pass() {
     for kind in ["core", "stretch"] {
         for path in scripts_of(&folder.join(kind)) {
             let name = format!("{kind}/{}", path.file_stem().unwrap().to_string_lossy());
-            let Ok(report) = std::panic::catch_unwind(|| run_file(&path)) else {
-                eprintln!("{name}: cannot be read");
-                continue;
+            let report = match run_file(&path) {
+                Ok(report) => report,
+                Err(problem) => {
+                    eprintln!("{name}: cannot be read: {problem}");
+                    Report { failures: vec![problem], ..Report::default() }
+                }
             };
             eprintln!("{name}: {} passed, {} failed, {} skipped", report.passed, report.failures.len(), report.skipped);
             for failure in &report.failures {

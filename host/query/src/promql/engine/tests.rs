@@ -51,6 +51,7 @@ fn a_query_ends_when_its_time_is_over_or_when_it_is_stopped() {
 fn a_range_must_make_sense() {
     let (engine, source) = (Engine::default(), source(1, 1));
     assert!(matches!(range(&engine, &source, "m", -1, 1), Err(Error::BadRange { .. })));
+    assert!(matches!(range(&engine, &source, "m", i64::MAX, 1), Err(Error::BadRange { .. })));
     assert!(matches!(range(&engine, &source, "m", 1, 0), Err(Error::BadRange { .. })));
     assert!(matches!(range(&engine, &source, "m[5m]", 1, 1), Err(Error::NotForRange { .. })));
     assert!(matches!(range(&engine, &source, "\"text\"", 1, 1), Err(Error::NotForRange { .. })));
@@ -62,6 +63,9 @@ fn times_at_the_end_of_the_world_do_not_overflow() {
     for query in ["m", "m offset 200y", "m offset -200y", "m[200y]", "rate(m[200y:1y])", "m @ 8e12", "year()", "m @ -8e12 offset 290y"] {
         for at in [i64::from(i32::MIN) * 1_000_000, 0, i64::from(i32::MAX) * 1_000_000] {
             engine.instant(&source, &parse(query).unwrap(), at).unwrap();
+        }
+        for at in [i64::MIN, i64::MAX] {
+            assert!(matches!(engine.instant(&source, &parse(query).unwrap(), at), Err(Error::BadRange { .. })));
         }
     }
 }
