@@ -38,14 +38,14 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     if is_in_range { Ok(Duration::from_millis(total_ms)) } else { Err(error()) }
 }
 
-/// Prints a duration as Prometheus does: `90s` is `1m30s`, `7d` is `1w`, zero is `0s`; below a millisecond is cut off.
+/// Prints a duration as Prometheus does: `90s` is `1m30s`, `7d` is `1w` but `8d` stays, zero is `0s`; below a millisecond is cut off.
 pub fn format_duration(duration: Duration) -> impl fmt::Display {
     let total_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
     let mut rest = total_ms;
     for (unit, ms) in UNITS {
-        // Years, weeks and days are printed only when nothing smaller is left over.
-        let is_exact_only = matches!(unit, "y" | "w" | "d");
+        // Years and weeks are printed only when nothing smaller is left over.
+        let is_exact_only = matches!(unit, "y" | "w");
         if rest >= ms && (!is_exact_only || rest % ms == 0) {
             text.push_str(&format!("{}{unit}", rest / ms));
             rest %= ms;
@@ -71,10 +71,10 @@ mod tests {
         f("90s", 90_000, "1m30s");
         f("1h30m", 5_400_000, "1h30m");
         f("4d", 345_600_000, "4d");
-        f("4d1h", 349_200_000, "97h");
+        f("4d1h", 349_200_000, "4d1h");
         f("14d", 1_209_600_000, "2w");
         f("1y", 31_536_000_000, "1y");
-        f("3w2d1h", 1_990_800_000, "553h");
+        f("3w2d1h", 1_990_800_000, "23d1h");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Record for StorageRecord {
             Cell::Float(transition.value),
             Cell::Text(group.to_owned()),
             Cell::Text(file.to_owned()),
-            Cell::Null,
+            Cell::Labels(Arc::new(transition.annotations.clone())),
         ];
         Ok(self.storage.append_rows(&ALERTS, &[row])?)
     }
