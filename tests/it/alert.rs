@@ -42,7 +42,7 @@ fn a_mail_goes_out_when_an_alert_fires_and_when_it_is_over() {
     // The server's first answer is "try again later".
     mailbox.refuse_next(1);
     let host = host(&target, &mailbox);
-    let _ = host.wait_for_count("SELECT count(*) FROM metrics.shop_queue_length", 2, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM metrics.shop_queue_length", 2, PATIENCE);
     assert_eq!(host.count("SELECT count(*) FROM alerts"), 0);
 
     target.answer(Answer::Page("shop_queue_length 12.5\n".to_owned()));
@@ -85,7 +85,7 @@ fn a_mail_goes_out_when_an_alert_fires_and_when_it_is_over() {
 fn a_restart_tells_nothing_twice_and_forgets_nothing() {
     let (target, mailbox) = (Target::page("shop_queue_length 30\n"), Mailbox::start());
     let mut host = host(&target, &mailbox);
-    let _ = mailbox.wait_for(1, PATIENCE);
+    mailbox.wait_for(1, PATIENCE);
     wait_until("the record of the mail", PATIENCE, || host.count("SELECT count(*) FROM notifications WHERE status = 'ok'") == 1);
 
     host.kill();

@@ -43,7 +43,7 @@ fn the_node_plugin_has_the_metrics_types_and_labels_of_node_exporter() {
             .unwrap(),
     );
     let host = Host::with_config("scrape_configs: [{job_name: node, plugin: node, scrape_interval: 1s, scrape_timeout: 1s}]\n");
-    let _ = host.wait_for_count("SELECT count(*) FROM metrics.node_cpu_seconds_total", 1, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM metrics.node_cpu_seconds_total", 1, PATIENCE);
     let theirs = exposed(&wait_for("node_exporter", PATIENCE, || page(address)));
     let ours = stored(&host);
     assert!(theirs.len() > 50, "node_exporter gives {} metrics only", theirs.len());
@@ -85,7 +85,7 @@ fn duckdb_reads_the_data_directory_with_the_view_of_the_readme() {
     ));
     // Several blocks, the same series in each.
     for scrapes in [6, 12, 18] {
-        let _ = host.wait_for_count("SELECT count(*) FROM scrapes", scrapes, PATIENCE);
+        host.wait_for_count("SELECT count(*) FROM scrapes", scrapes, PATIENCE);
         host.flush();
     }
     // Nothing more comes, so that both see the same.
@@ -183,7 +183,6 @@ fn stored(host: &Host) -> Metrics {
 fn a_page_is_read_as_names_types_and_labels() {
     let page = "# HELP a x\n# TYPE a counter\na{b=\"1\",c=\"{d=}\"} 1\na{e=\"\"} 2\n# TYPE f untyped\nf 1\ngo_x 1\n";
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-    let expected =
-        [("a".to_owned(), ("counter".to_owned(), names(&["b", "c"]))), ("f".to_owned(), ("unknown".to_owned(), names(&[])))];
+    let expected = [("a".to_owned(), ("counter".to_owned(), names(&["b", "c"]))), ("f".to_owned(), ("unknown".to_owned(), names(&[])))];
     assert_eq!(exposed(page), Metrics::from(expected));
 }

@@ -5,10 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use cepmon_tests::{Host, HostSettings, PATIENCE, Target, http, wait_until};
+
+use crate::tree::text;
 
 const KILLS: u32 = 20;
 const TARGETS: usize = 3;
@@ -68,6 +71,14 @@ fn compare(host: &Host, acknowledged: &BTreeSet<Scrape>) {
     assert_eq!(ups, 0, "`up` is doubled");
     let rows: BTreeSet<Scrape> = self::acknowledged(host);
     assert!(acknowledged.is_subset(&rows), "rows of scrapes are lost: {:?}", acknowledged.difference(&rows).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_fault_point_of_storage_is_tried_here() {
+    let source = text(Path::new("storage/src/dir/fault.rs"));
+    let list = source.split_once("FAULT_POINTS").unwrap().1.split("];").next().unwrap();
+    let listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+    assert_eq!(listed, FAULT_POINTS);
 }
 
 fn random(below: u64) -> u64 {

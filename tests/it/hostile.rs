@@ -38,8 +38,8 @@ fn hostile_guests_fail_with_their_kind_and_nobody_else_notices() {
 
     host.write_file("cepmon.yml", &format!("{neighbours}{hostile}"));
     assert_eq!(host.post("/-/reload", "", b"").status, 200);
-    let _ = host.wait_for_count(honest, quiet + 2 * NEIGHBOUR_SCRAPES, PATIENCE);
-    let _ = host.wait_for_count("SELECT count(DISTINCT job) FROM scrapes WHERE outcome <> 'ok'", 4, PATIENCE);
+    host.wait_for_count(honest, quiet + 2 * NEIGHBOUR_SCRAPES, PATIENCE);
+    host.wait_for_count("SELECT count(DISTINCT job) FROM scrapes WHERE outcome <> 'ok'", 4, PATIENCE);
 
     let kinds = host.sql("SELECT DISTINCT job, outcome, samples FROM scrapes WHERE plugin LIKE 'hostile-%' ORDER BY job");
     assert_eq!(kinds.lines(), ["bomb|memory|0", "late|deadline|0", "loop|cpu|0", "trap|trap|0"]);
@@ -84,7 +84,7 @@ fn what_was_not_granted_is_not_linked_until_it_is() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.stdout.contains("/etc/hostname") && refused.stdout.contains("reads the host's name"), "{}", refused.stdout);
     assert!(refused.stderr.contains("--yes alone grants no capability"), "{}", refused.stderr);
-    assert!(!settings.folder().join("plugins/ungranted.wasm").exists());
+    assert!(!settings.folder().join("plugins/ungranted.wasm").try_exists().unwrap());
 
     // Dropped into the folder, past every question: it is there and may nothing.
     fs::create_dir_all(settings.folder().join("plugins")).unwrap();
@@ -94,7 +94,7 @@ fn what_was_not_granted_is_not_linked_until_it_is() {
                    run: cepmon plugin grant ungranted files";
     let plugin = || host.sql("SELECT state, problem, granted FROM plugins WHERE name = 'ungranted'").lines();
     assert_eq!(plugin(), [format!("refused|{message}|nothing")]);
-    let _ = host.wait_for_count("SELECT count(*) FROM scrapes", 2, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM scrapes", 2, PATIENCE);
     let scrapes = host.sql("SELECT DISTINCT outcome, error FROM scrapes");
     assert_eq!(scrapes.column("outcome"), ["load"]);
     assert!(scrapes.column("error")[0].contains(message), "{scrapes:?}");
@@ -105,7 +105,7 @@ fn what_was_not_granted_is_not_linked_until_it_is() {
     assert_eq!(granted.code, Some(0), "{}", granted.stderr);
     reload();
     assert_eq!(plugin(), ["ready||files:/etc/hostname"]);
-    let _ = host.wait_for_count("SELECT count(*) FROM metrics.ungranted_bytes", 1, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM metrics.ungranted_bytes", 1, PATIENCE);
 
     // A grant that is taken back is gone with the next reload.
     let revoked = host.run(&["plugin", "revoke", "ungranted", "files", "--plugins-dir", "plugins"]);
@@ -114,7 +114,7 @@ fn what_was_not_granted_is_not_linked_until_it_is() {
     assert_eq!(plugin(), [format!("refused|{message}|nothing")]);
     let since = host.value("SELECT max(ts) FROM metrics.ungranted_bytes").unwrap();
     let later = format!("SELECT count(*) FROM scrapes WHERE outcome = 'load' AND ts > '{since}'");
-    let _ = host.wait_for_count(&later, 2, PATIENCE);
+    host.wait_for_count(&later, 2, PATIENCE);
 }
 
 #[test]

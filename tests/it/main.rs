@@ -22,6 +22,8 @@ mod hostile;
 mod licence;
 /// Log files that are followed.
 mod logs;
+/// What the README promises.
+mod promises;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

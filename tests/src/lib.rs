@@ -11,11 +11,13 @@ mod executable;
 mod host;
 pub mod http;
 mod mailbox;
+mod sql;
 mod target;
 mod wait;
 
 pub use executable::{bundled_plugins, cepmon, compared_program, guest, python_with_duckdb};
-pub use host::{Finished, Host, HostSettings, Rows};
+pub use host::{Finished, Host, HostSettings};
 pub use mailbox::{Mail, Mailbox};
+pub use sql::Rows;
 pub use target::{Answer, Target, closed_port};
 pub use wait::{PATIENCE, wait_for, wait_until};

@@ -91,7 +91,6 @@ impl Mailbox {
     ///
     /// # Panics
     /// When they do not come within `limit`.
-    #[must_use]
     pub fn wait_for(&self, count: usize, limit: Duration) -> Vec<Mail> {
         wait_until(&format!("mail number {count}"), limit, || self.mails().len() >= count);
         self.mails()
