@@ -1,3 +1,5 @@
+//! The index against matching every label set one by one.
+
 use cepmon_model::{MatchOp, Matcher};
 
 use super::*;

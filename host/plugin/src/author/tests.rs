@@ -1,3 +1,5 @@
+//! From core modules to components; cargo itself is not run here.
+
 use super::*;
 use crate::testing::{self, MANIFEST};
 

@@ -1,3 +1,5 @@
+//! An operator's way: plan, install, list, grant, revoke, remove.
+
 use super::*;
 use crate::testing::{EMPTY_BATCH, MANIFEST, READS_STAT, files, plugin};
 use expect_test::expect;

@@ -1,3 +1,5 @@
+//! Lock files: which grant holds for which file, and what they look like.
+
 use super::*;
 use crate::package::inspect_bytes;
 use crate::testing::{EMPTY_BATCH, MANIFEST, READS_STAT, files, plugin};

@@ -1,3 +1,5 @@
+//! Manifests that are read, and mistakes in them that are named.
+
 use super::*;
 
 const GOOD: &str = r#"

@@ -1,3 +1,5 @@
+//! Files that are plugins, and files that are not.
+
 use super::*;
 use crate::testing::{EMPTY_BATCH, MANIFEST, READS_STAT, Wat, module, plugin};
 

@@ -1,3 +1,5 @@
+//! What a change in the folders does to plugins that run.
+
 use super::*;
 use crate::testing::{EMPTY_BATCH, MANIFEST, ONE_SAMPLE, READS_STAT, TestHost, files, manifest, plugin, put, target};
 

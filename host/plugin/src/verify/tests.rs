@@ -1,3 +1,5 @@
+//! Answers of guests that lie.
+
 use super::*;
 use cepmon_model::{Exemplar, Family, Severity, is_stale};
 
