@@ -30,9 +30,7 @@ pub(crate) fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<
     }
     let alertmanager = config.alertmanager_file.as_deref().map(load_alertmanager).transpose();
     match alertmanager {
-        Ok(alertmanager) if errors.is_empty() => {
-            Ok(AlertingConfig { groups, alertmanager })
-        }
+        Ok(alertmanager) if errors.is_empty() => Ok(AlertingConfig { groups, alertmanager }),
         Ok(_) => Err(ConfigErrors(errors)),
         Err(problems) => Err(ConfigErrors(errors.into_iter().chain(problems.0).collect())),
     }
