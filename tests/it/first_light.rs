@@ -1,7 +1,7 @@
 //! First light: the program as it comes out of the box watches a host and a classic target, answers SQL, ends series when they end,
 //! and takes a new configuration as a whole or not at all.
 
-use cepmon_tests::{Answer, Host, HostSettings, PATIENCE, Target, wait_until};
+use cepmon_tests::{Answer, Host, HostSettings, PATIENCE, Target, closed_port, wait_until};
 use rustix::process::Signal;
 
 const SHOP: &str = "\
@@ -66,6 +66,37 @@ fn a_classic_target_gives_its_series_and_what_the_host_says_of_the_scrape() {
     let scrapes = host.sql("SELECT DISTINCT job, instance, plugin, outcome, samples, error FROM scrapes");
     assert_eq!(scrapes.lines(), [format!("shop|{address}|prometheus|ok|3|")]);
     assert_eq!(host.sql("SELECT job, health, samples, last_error FROM targets").lines(), ["shop|up|3|"]);
+}
+
+#[test]
+fn a_probe_says_what_is_up_and_why_something_is_not() {
+    let (up, broken, down) = (Target::page("welcome\n"), Target::start(Answer::Status(503)), closed_port());
+    let host = Host::with_config(&format!(
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms}}\n\
+         scrape_configs:\n\
+         - {{job_name: web, plugin: http-probe, static_configs: [{{targets: ['http://{}/', 'http://{}/', 'http://{down}/']}}]}}\n",
+        up.address(),
+        broken.address()
+    ));
+    let twice = "SELECT count(*) FROM (SELECT instance FROM probes GROUP BY instance HAVING count(*) >= 2)";
+    host.wait_for_count(twice, 3, PATIENCE);
+    let outcome = |address: &str| {
+        let probes = host.sql(&format!("SELECT DISTINCT outcome, error FROM probes WHERE instance = 'http://{address}/'"));
+        let success = host.sql(&format!("SELECT DISTINCT value FROM metrics.probe_success WHERE instance = 'http://{address}/'"));
+        (probes.lines().join(";"), success.column("value").join(";"))
+    };
+    assert_eq!(outcome(&up.address()), ("up|".to_owned(), "1".to_owned()));
+    let (probes, success) = outcome(&broken.address());
+    assert!(probes.starts_with("down|") && probes.contains("503") && success == "0", "{probes} {success}");
+    let (probes, success) = outcome(&down.to_string());
+    assert!(probes.starts_with("down|") && probes.contains("refused") && success == "0", "{probes} {success}");
+    // The probe itself worked, whatever it found.
+    assert_eq!(host.sql("SELECT DISTINCT outcome FROM scrapes").column("outcome"), ["ok"]);
+    assert_eq!(host.sql("SELECT DISTINCT value FROM metrics.up").column("value"), ["1"]);
+    let codes = host.sql("SELECT DISTINCT value FROM metrics.probe_http_status_code ORDER BY value");
+    assert_eq!(codes.column("value"), ["0", "200", "503"]);
+    let phases = host.sql("SELECT DISTINCT phase FROM metrics.probe_http_duration_seconds ORDER BY phase");
+    assert_eq!(phases.column("phase"), ["connect", "processing", "resolve", "tls", "transfer"]);
 }
 
 /// Without stale marks an expression would see the last sample for five minutes, longer than this test waits.
