@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(texts(&tail.read().unwrap()), ["one"]);
         assert_eq!(next(&mut tail), ["one"]);
         assert!(next(&mut tail).is_empty());
-        write!(file, "o\n").unwrap();
+        writeln!(file, "o").unwrap();
         assert_eq!(next(&mut tail), ["two"]);
     }
 
