@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
+use wasmtime::{Cache, CacheConfig, Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmFeatures};
 
 use crate::Error;
 use crate::error::joined;
@@ -78,7 +78,10 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
         .max_memory_size(limits.largest_memory())
-        // Pages that a slot keeps for its next guest instead of giving them back: a small exporter touches about that much.
+        // Pages that a slot keeps for its next guest instead of giving them back: a small exporter touches about that much. Which
+        // ones were touched the kernel tells (Linux 6.7): without that, wasmtime wipes the lowest ones, in Rust's layout the unused
+        // end of the stack, and still gives the touched ones back. A fresh guest with one call: 24 instead of 45 µs.
+        .pagemap_scan(Enabled::Auto)
         .linear_memory_keep_resident(256 << 10)
         .table_keep_resident(32 << 10)
         .max_unused_warm_slots(16);
