@@ -87,7 +87,7 @@ impl Head {
         }
         let mut times = Vec::new();
         let mut values = Vec::new();
-        chunk::decode(place.open.bytes(), place.open.count(), (timestamp, timestamp), &mut times, &mut values);
+        chunk::decode(&place.open.to_bytes(), place.open.count(), (timestamp, timestamp), &mut times, &mut values);
         let mut next = place.chunk;
         while let Some(closed) = self.arena.get(next).filter(|closed| closed.last_timestamp >= timestamp && values.is_empty()) {
             chunk::decode(closed.bytes, closed.count, (timestamp, timestamp), &mut times, &mut values);
@@ -125,7 +125,7 @@ impl Head {
     pub(super) fn close_chunk(&mut self, slot: u32) {
         let place = &mut self.slots[slot as usize];
         if place.open.count() > 0 {
-            place.chunk = self.arena.push(place.chunk, place.open.count(), place.last_timestamp, place.open.bytes());
+            place.chunk = self.arena.push(place.chunk, place.open.count(), place.last_timestamp, &place.open.to_bytes());
             place.open.clear();
         }
         debug_assert!(place.chunk != ChunkAddress::NONE || place.open.count() == 0);

@@ -1,41 +1,47 @@
 //! Bits into bytes and back, most significant first.
 
-/// Appends bits to bytes.
+/// Appends bits to bytes. The last ones wait in a word beside the series' other state, so most samples do not touch the heap at all: with
+/// 100,000 series each touch is a cache miss, and those were a third of the time of an append.
 #[derive(Debug, Default)]
 pub(super) struct BitWriter {
+    /// Whole words.
     bytes: Vec<u8>,
-    /// Unused bits of the last byte.
-    free: u8,
+    /// The last bits, left-aligned.
+    tail: u64,
+    tail_bits: u32,
 }
 
 /// Growth in small steps: an open chunk holds a few hundred bytes at most and there is one per series, so doubling would waste more
 /// than the copies cost.
-const GROWTH: usize = 32;
+const GROWTH: usize = 64;
 
 impl BitWriter {
-    /// Appends the `count` (at most 64) low bits of `value`; higher bits must be zero.
+    /// Appends the `count` (1 to 64) low bits of `value`; higher bits must be zero.
     pub(super) fn push(&mut self, value: u64, count: u32) {
-        let mut remaining = count;
-        while remaining > 0 {
-            if self.free == 0 {
-                if self.bytes.len() == self.bytes.capacity() {
-                    self.bytes.reserve_exact(GROWTH);
-                }
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let taken = remaining.min(u32::from(self.free));
-            remaining -= taken;
-            let piece = (value >> remaining) as u8 & (0xff_u8 >> (8 - taken));
-            self.free -= taken as u8;
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= piece << self.free;
-            }
+        let free = 64 - self.tail_bits;
+        if count < free {
+            self.tail |= value << (free - count);
+            self.tail_bits += count;
+            return;
         }
+        let rest = count - free;
+        self.spill(self.tail | value >> rest);
+        self.tail = value.checked_shl(64 - rest).unwrap_or(0);
+        self.tail_bits = rest;
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// All bits, filled up with zeros to whole bytes.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let tail_bytes = self.tail_bits.div_ceil(8) as usize;
+        let mut bytes = Vec::with_capacity(self.bytes.len() + tail_bytes);
+        bytes.extend_from_slice(&self.bytes);
+        bytes.extend_from_slice(&self.tail.to_be_bytes()[..tail_bytes]);
+        bytes
+    }
+
+    /// The bytes of the first word, if there is one.
+    pub(super) fn first_word(&self) -> Option<[u8; 8]> {
+        self.bytes.first_chunk().copied()
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -45,7 +51,14 @@ impl BitWriter {
     /// Empties it; the memory stays for the next chunk.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();
-        self.free = 0;
+        (self.tail, self.tail_bits) = (0, 0);
+    }
+
+    fn spill(&mut self, word: u64) {
+        if self.bytes.len() == self.bytes.capacity() {
+            self.bytes.reserve_exact(GROWTH);
+        }
+        self.bytes.extend_from_slice(&word.to_be_bytes());
     }
 }
 

@@ -66,8 +66,14 @@ impl OpenChunk {
         self.count
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.bits.bytes()
+    /// The chunk so far, as [`decode`] reads it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        self.bits.to_bytes()
+    }
+
+    /// The time of the first sample.
+    pub(super) fn first_timestamp(&self) -> Option<i64> {
+        self.bits.first_word().filter(|_| self.count > 0).map(i64::from_be_bytes)
     }
 
     pub(super) fn capacity(&self) -> usize {
@@ -231,7 +237,7 @@ mod tests {
             last = (timestamp, value);
         }
         let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-        decode(chunk.bytes(), chunk.count(), (i64::MIN, i64::MAX), &mut timestamps, &mut values);
+        decode(&chunk.to_bytes(), chunk.count(), (i64::MIN, i64::MAX), &mut timestamps, &mut values);
         let got: Vec<(i64, u64)> = timestamps.into_iter().zip(values.into_iter().map(f64::to_bits)).collect();
         assert_eq!(got, samples);
     }
@@ -245,7 +251,7 @@ mod tests {
             chunk.push(last, sample.0, sample.1);
             last = sample;
         }
-        assert!(chunk.bytes().len() < 180, "{}", chunk.bytes().len());
+        assert!(chunk.to_bytes().len() < 180, "{}", chunk.to_bytes().len());
     }
 
     #[test]
@@ -255,7 +261,7 @@ mod tests {
             chunk.push((index - 1, 0), index, 0);
         }
         let (mut timestamps, mut values) = (Vec::new(), Vec::new());
-        decode(chunk.bytes(), chunk.count(), (3, 5), &mut timestamps, &mut values);
+        decode(&chunk.to_bytes(), chunk.count(), (3, 5), &mut timestamps, &mut values);
         assert_eq!((timestamps, values.len()), (vec![3, 4, 5], 3));
     }
 

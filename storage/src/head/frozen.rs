@@ -61,15 +61,21 @@ impl FrozenSamples {
 }
 
 impl Head {
-    /// Takes all samples out. Takes about 0.1 µs per series; appends wait for that long.
-    pub(crate) fn freeze(&mut self) -> FrozenSamples {
+    /// Takes all samples out. Takes about 0.1 µs per series; appends wait for that long. `blocks_end` is the youngest time in blocks.
+    pub(crate) fn freeze(&mut self, blocks_end: i64) -> FrozenSamples {
         let mut series = Vec::with_capacity(self.slots.len());
         for slot in 0..self.slots.len() {
             self.close_chunk(slot as u32);
             let place = &mut self.slots[slot];
             place.open = OpenChunk::default();
             let chunk = std::mem::replace(&mut place.chunk, ChunkAddress::NONE);
-            let flushed_until = std::mem::replace(&mut place.flushed_until, place.last_timestamp);
+            let flushed_until = place.flushed_until;
+            // A series that came back may have younger samples in blocks than those that it came back with.
+            if place.last_timestamp >= blocks_end {
+                place.flushed_until = place.last_timestamp;
+            } else {
+                place.flushed_until = flushed_until.max(place.last_timestamp);
+            }
             series.push(FrozenSeries { chunk, late: place.late.take(), flushed_until });
         }
         let samples = std::mem::take(&mut self.samples);

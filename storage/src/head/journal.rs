@@ -17,6 +17,8 @@ use crate::wal::value::{put_value, read_value};
 
 /// Samples per record: at most 20 bytes each, so far below the longest record.
 const RECORD_SAMPLES: usize = 1 << 17;
+/// Slots that a reader believes: sixty times the series that fit the budget of a large server.
+const MAX_SLOTS: usize = 1 << 26;
 /// Bytes of definitions after which another record begins.
 const DEFINITION_BYTES: usize = 1 << 20;
 
@@ -167,7 +169,7 @@ pub(crate) struct SeriesReplay {
     pairs: HashMap<u32, (Box<str>, Box<str>)>,
     metadata: HashMap<u32, MetricMetadata>,
     /// By the segment's slot: the head's slot and the value that the next one refers to.
-    series: HashMap<u32, (u32, u64)>,
+    series: Vec<Option<(u32, u64)>>,
 }
 
 impl SeriesReplay {
@@ -196,7 +198,14 @@ impl SeriesReplay {
                 return Err(Malformed);
             }
             let (head_slot, _) = head.register(&labels, &metadata);
-            self.series.insert(slot, (head_slot, 0));
+            let slot = slot as usize;
+            if slot >= MAX_SLOTS {
+                return Err(Malformed);
+            }
+            if self.series.len() <= slot {
+                self.series.resize(slot + 1, None);
+            }
+            self.series[slot] = Some((head_slot, 0));
         }
         cursor.end()
     }
@@ -227,7 +236,7 @@ impl SeriesReplay {
         }
         let mut samples = Vec::with_capacity(count);
         for (slot, timestamp) in slots.into_iter().zip(times) {
-            let (head_slot, last) = self.series.get_mut(&slot).ok_or(Malformed)?;
+            let (head_slot, last) = self.series.get_mut(slot as usize).and_then(Option::as_mut).ok_or(Malformed)?;
             *last = read_value(&mut cursor, *last)?;
             samples.push(Accepted { slot: *head_slot, timestamp, value: *last });
         }
@@ -244,7 +253,8 @@ impl Head {
         let limits = Limits { oldest: i64::MIN, frozen: None };
         let mut outcome = AppendOutcome::default();
         for sample in samples {
-            if self.is_new(sample, limits, &mut outcome) {
+            let is_next = sample.timestamp > self.slots[sample.slot as usize].last_timestamp;
+            if is_next || self.is_new(sample, limits, &mut outcome) {
                 self.store(std::slice::from_ref(sample));
             }
         }

@@ -56,7 +56,7 @@ impl Head {
                 labels: Arc::new(self.index.labels(slot)),
                 slot,
                 chunk: place.chunk,
-                open: place.open.bytes().into(),
+                open: place.open.to_bytes().into(),
                 open_count: place.open.count(),
                 late: late.into(),
             });
@@ -70,7 +70,7 @@ impl Head {
         let mut infos = Vec::new();
         for slot in self.index.select(matchers) {
             let place = &self.slots[slot as usize];
-            let open = place.open.bytes().first_chunk::<8>().filter(|_| place.open.count() > 0).map(|bytes| i64::from_be_bytes(*bytes));
+            let open = place.open.first_timestamp();
             let closed = first_in_chain(|address| self.arena.get(address), place.chunk);
             let late = place.late.as_ref().and_then(|late| late.first_timestamp());
             let frozen = frozen.and_then(|frozen| frozen.first_timestamp(slot));

@@ -9,6 +9,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::{FlushReport, Frozen, Shared, Storage, count};
 use crate::Error;
+use crate::dir::manifest::BlockKind;
 use crate::table::buffer::TableBuffer;
 use crate::wal::rows::put_key_value;
 use crate::wal::writer::cut_segments;
@@ -52,10 +53,12 @@ impl Shared {
             state.key_values.iter().map(|(space, key, value)| (space.to_owned(), key.to_owned(), value.to_owned())).collect();
         state.log_records(|records| kept.iter().for_each(|(space, key, value)| put_key_value(records, space, key, Some(value))))?;
         let bytes = state.live_bytes();
+        let metrics = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics);
+        let blocks_end = metrics.map(|block| block.entry.max_ts).max().unwrap_or(i64::MIN);
         for buffer in &mut state.tables {
             *buffer = TableBuffer::new(buffer.table);
         }
-        let (samples, logs) = (Arc::new(state.head.freeze()), Arc::new(state.logs.freeze()));
+        let (samples, logs) = (Arc::new(state.head.freeze(blocks_end)), Arc::new(state.logs.freeze()));
         let frozen = Arc::new(Frozen { samples, logs, tables, bytes, wal_from });
         state.frozen = Some(Arc::clone(&frozen));
         (state.filled_since, state.has_log_records) = (None, false);

@@ -123,3 +123,17 @@ fn more_series_than_memory_may_hold_are_refused_and_known_ones_go_on() {
     storage.flush().unwrap();
     assert_eq!(append(&storage, &[(2, 3000, 1.0)]).appended, 1);
 }
+
+#[test]
+fn a_series_that_came_back_with_older_samples_does_not_double_younger_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = open(dir.path());
+    // Series 1 is idle for an hour by then, so it leaves the head.
+    append(&storage, &[(1, 23, 1.0), (2, 3_600_024, 1.0)]);
+    assert_eq!(storage.flush().unwrap().dropped_series, 1);
+    append(&storage, &[(1, 0, 2.0)]);
+    storage.flush().unwrap();
+    append(&storage, &[(1, 23, 3.0)]);
+    assert_eq!(storage.flush().unwrap().samples, 0);
+    assert_eq!(dump(&storage), "m1{n=\"1\", parity=\"odd\"} 0:2 23:1\nm2{n=\"2\", parity=\"even\"} 3600024:1\n");
+}
