@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cepmon_alert::{BoxError, Evaluate, VectorSample};
 use cepmon_model::{LabelSet, TimestampMs};
-use cepmon_query::{Engine, EngineOptions, Value};
+use cepmon_query::{Engine, EngineOptions, Value, ValueType};
 use cepmon_storage::Storage;
 
 use crate::web::ServerStats;
@@ -26,8 +26,7 @@ impl PromqlEvaluate {
 
 impl Evaluate for PromqlEvaluate {
     fn check(&self, expr: &str) -> Result<(), BoxError> {
-        cepmon_query::parse(expr)?;
-        Ok(())
+        check_rule_expression(expr)
     }
 
     fn instant(&self, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
@@ -45,7 +44,15 @@ impl PromqlEvaluate {
                 .into_iter()
                 .map(|sample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value })
                 .collect()),
-            Value::String { .. } | Value::Matrix(_) => Err("a rule needs an instant vector or a scalar".into()),
+            Value::String { .. } | Value::Matrix(_) => Err("BUG: the expression of a rule was not checked".into()),
         }
+    }
+}
+
+/// Whether an expression can be a rule's: it parses, and gives an instant vector or a scalar.
+pub(crate) fn check_rule_expression(expr: &str) -> Result<(), BoxError> {
+    match cepmon_query::parse(expr)?.value_type() {
+        ValueType::InstantVector | ValueType::Scalar => Ok(()),
+        other => Err(format!("a rule needs an instant vector or a scalar; this is a {other}").into()),
     }
 }

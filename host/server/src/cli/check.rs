@@ -9,6 +9,7 @@ use cepmon_plugin::{Limits, Options, PluginHost};
 use clap::Args;
 
 use super::Failure;
+use crate::alerting::check_rule_expression;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
 use crate::config::{self, ConfigErrors};
 use crate::prepare::prepare;
@@ -75,8 +76,7 @@ struct SyntaxOnly;
 
 impl Evaluate for SyntaxOnly {
     fn check(&self, expr: &str) -> Result<(), BoxError> {
-        cepmon_query::parse(expr)?;
-        Ok(())
+        check_rule_expression(expr)
     }
 
     fn instant(&self, _: &str, _: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
