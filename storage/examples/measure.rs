@@ -37,7 +37,7 @@ fn main() {
                 .collect();
             let started = cpu_seconds();
             storage.append(&batch).unwrap();
-            spent += (cpu_seconds() - started);
+            spent += cpu_seconds() - started;
         }
     }
     let total = (series * samples) as f64;
@@ -54,10 +54,10 @@ fn main() {
     drop(storage);
     let started = cpu_seconds();
     let (storage, report) = Storage::open(options).unwrap();
-    println!("replay: {:.2} s for {} samples", (cpu_seconds() - started), report.replayed_samples);
+    println!("replay: {:.2} s for {} samples", cpu_seconds() - started, report.replayed_samples);
     let started = cpu_seconds();
     let report = storage.flush().unwrap();
-    println!("flush: {:.2} s, {:.3} bytes per sample on disk with series", (cpu_seconds() - started), report.bytes as f64 / total);
+    println!("flush: {:.2} s, {:.3} bytes per sample on disk with series", cpu_seconds() - started, report.bytes as f64 / total);
     for name in ["samples", "series"] {
         let path = dir.join(format!("default/metrics/00000001/{name}.parquet"));
         println!("  {name}.parquet: {:.3} bytes per sample", path.metadata().unwrap().len() as f64 / total);

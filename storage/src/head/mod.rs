@@ -147,6 +147,10 @@ impl Head {
     fn add(&mut self, id: SeriesId, labels: &LabelSet, metadata: &MetricMetadata) -> (u32, u32) {
         let metadata = self.metadata.intern(metadata);
         let slot = self.vacant.pop().unwrap_or_else(|| {
+            if self.slots.len() == self.slots.capacity() {
+                // An eighth more instead of doubling: a slot is large and there are many.
+                self.slots.reserve_exact(64.max(self.slots.len() / 8));
+            }
             self.slots.push(Slot {
                 id,
                 generation: 0,

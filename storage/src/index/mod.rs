@@ -42,6 +42,10 @@ impl LabelIndex {
     /// Gives a number its labels. The number must be free, the label set not empty.
     pub(crate) fn insert(&mut self, number: u32, labels: &LabelSet) {
         let start = u32::try_from(self.lists.len()).expect("BUG: more than 4 G label references");
+        if self.lists.len() + labels.len() > self.lists.capacity() {
+            // An eighth more instead of doubling, as for the head's slots.
+            self.lists.reserve_exact(labels.len().max(1024).max(self.lists.len() / 8));
+        }
         for (name, value) in labels.iter() {
             let pair = self.pairs.intern(name, value);
             if pair as usize == self.postings.len() {
