@@ -1,19 +1,18 @@
 //! Scrapes any `/metrics` endpoint: the classic targets of a `prometheus.yml`.
 //!
-//! [`parse`] is the hot path of the whole product: one pass over the body, which itself becomes the batch's text with spans into it. It
-//! relabels nothing, looks for no duplicates and keeps no state between calls: all three are the host's.
+//! Parsing is `cepmon-prometheus-parser`'s. This relabels nothing, looks for no duplicates and keeps no state between calls: all three
+//! are the host's.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 
-pub mod parse;
 pub mod settings;
 pub mod request;
 
+use cepmon_prometheus_parser::{Format, Options, parse};
 use cepmon_sdk::{Batch, Error, Target};
-use parse::{Format, Options};
 use settings::Settings;
 
 /// One scrape. A body with an error fails the whole scrape, as in Prometheus.
-#[cfg_attr(feature = "export", cepmon_sdk::exporter)]
+#[cepmon_sdk::exporter]
 pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
     let settings: Settings = target.settings()?;
     let response = request::scrape(target, &settings).send()?;
@@ -25,7 +24,7 @@ pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
         return Err(Error::Protocol(format!("cannot read the body: it is larger than {limit} bytes; see body_size_limit")));
     }
     let format = Format::of_content_type(response.header("content-type").unwrap_or_default());
-    let columns = parse::parse(response.body, format, Options { honor_timestamps: settings.honor_timestamps })
+    let columns = parse(response.body, format, Options { honor_timestamps: settings.honor_timestamps })
         .map_err(|error| Error::Protocol(error.to_string()))?;
     *batch = Batch::from_columns(columns);
     Ok(())

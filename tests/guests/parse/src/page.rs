@@ -1,6 +1,6 @@
 //! The page and its parsing, compiled into the guest and, by the benchmark, natively.
 
-use cepmon_plugin_prometheus::parse::{Format, Options, parse};
+use cepmon_prometheus_parser::{Format, Options, parse};
 
 /// Parses a page and counts its samples.
 pub(crate) fn parse_page(page: &str) -> usize {
