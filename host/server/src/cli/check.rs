@@ -9,8 +9,8 @@ use cepmon_plugin::{Limits, Options, PluginHost};
 use clap::Args;
 
 use super::Failure;
-use crate::alerting::check_rule_expression;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
+use crate::alerting::check_rule_expression;
 use crate::config::{self, ConfigErrors};
 use crate::prepare::prepare;
 
