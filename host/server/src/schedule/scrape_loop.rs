@@ -96,20 +96,24 @@ impl ScrapeLoop {
         }
         let storage_error = committed.as_ref().err().map(|error| format!("cannot store the scrape: {}", chain(error)));
         let committed = committed.unwrap_or_default();
-        self.report(&committed, answer.as_ref(), &failure, storage_error.as_ref());
+        let verdict = answer.as_ref().and_then(|answer| answer.verdict.as_ref());
+        let found_down = verdict.filter(|(is_up, _)| !is_up).map(|(_, detail)| detail);
+        self.report(&committed, answer.as_ref(), &failure, found_down, storage_error.as_ref());
         let outcome = failure.as_ref().map_or("ok", |(kind, _)| kind.as_str());
         let error = failure.as_ref().map(|(_, message)| message).or(storage_error.as_ref());
-        let verdict = answer.as_ref().and_then(|answer| answer.verdict.as_ref());
         self.record(at, duration, committed.samples, outcome, error, verdict);
         self.stats.scrapes.inc();
         self.stats.scrape_failures.add(u64::from(failure.is_some()));
         self.stats.scraped_samples.add(committed.samples as u64);
         self.stats.refused_samples.add((committed.outcome.conflicts + committed.outcome.too_old) as u64);
         let error = failure.map(|(_, message)| message).or(storage_error);
+        let is_failed = error.is_some();
+        // `up` says that the probe worked; people want to know whether the target does.
+        let error = error.or(found_down.cloned());
         self.with_status(|status| {
             status.health = if error.is_none() { TargetHealth::Up } else { TargetHealth::Down };
             status.scrapes_total += 1;
-            status.failed_scrapes_total += u64::from(error.is_some());
+            status.failed_scrapes_total += u64::from(is_failed);
             status.last_error = error;
             status.last_scrape = Some(at);
             status.last_duration = duration;
@@ -123,13 +127,15 @@ impl ScrapeLoop {
         committed: &Committed,
         answer: Option<&Answer>,
         failure: &Option<(FailureKind, String)>,
+        found_down: Option<&String>,
         storage_error: Option<&String>,
     ) {
         let (job, instance, was_down) =
             self.with_status(|status| (status.job.clone(), status.instance.clone(), status.health == TargetHealth::Down));
-        match failure {
-            Some((kind, error)) if !was_down => tracing::warn!(job, instance, kind = kind.as_str(), %error, "scrape failed"),
-            None if was_down && storage_error.is_none() => tracing::info!(job, instance, "target is up again"),
+        match (failure, found_down) {
+            (Some((kind, error)), _) if !was_down => tracing::warn!(job, instance, kind = kind.as_str(), %error, "scrape failed"),
+            (None, Some(detail)) if !was_down => tracing::warn!(job, instance, %detail, "the probe found its target down"),
+            (None, None) if was_down && storage_error.is_none() => tracing::info!(job, instance, "target is up again"),
             _ => {}
         }
         if let Some(error) = storage_error {

@@ -9,9 +9,9 @@ use cepmon_model::{LabelSet, TimestampMs};
 pub(crate) enum TargetHealth {
     /// Not asked yet.
     Unknown,
-    /// The last scrape succeeded.
+    /// The last scrape succeeded; of a probe, it found the target up.
     Up,
-    /// The last scrape failed.
+    /// The last scrape failed; or the probe found the target down.
     Down,
 }
 
