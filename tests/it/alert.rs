@@ -64,6 +64,8 @@ fn a_mail_goes_out_when_an_alert_fires_and_when_it_is_over() {
     let changes = host.sql("SELECT alertname, labels['severity'], state_from, state_to, rule_group FROM alerts ORDER BY ts");
     let change = |from: &str, to: &str| format!("QueueTooLong|page|{from}|{to}|shop");
     assert_eq!(changes.lines(), [change("inactive", "pending"), change("pending", "firing"), change("firing", "inactive")]);
+    let summary = host.value("SELECT annotations['summary'] FROM alerts WHERE state_to = 'firing'").unwrap();
+    assert_eq!(summary, format!("queue of {} is 12.5", target.address()));
     let waited = "SELECT CAST(max(ts) AS BIGINT) - CAST(min(ts) AS BIGINT) AS ms FROM alerts WHERE state_to <> 'inactive'";
     let waited: u64 = host.value(waited).unwrap().parse().unwrap();
     assert!(waited >= 2_000, "it fired {waited} ms after it was pending, `for` is 2 s");

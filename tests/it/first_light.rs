@@ -1,7 +1,7 @@
 //! First light: the program as it comes out of the box watches a host and a classic target, answers SQL, ends series when they end,
 //! and takes a new configuration as a whole or not at all.
 
-use cepmon_tests::{Answer, Host, HostSettings, PATIENCE, Target, closed_port, wait_until};
+use cepmon_tests::{Answer, Host, HostSettings, PATIENCE, Target, closed_port, http, wait_until};
 use rustix::process::Signal;
 
 const SHOP: &str = "\
@@ -93,6 +93,8 @@ fn a_probe_says_what_is_up_and_why_something_is_not() {
     // The probe itself worked, whatever it found.
     assert_eq!(host.sql("SELECT DISTINCT outcome FROM scrapes").column("outcome"), ["ok"]);
     assert_eq!(host.sql("SELECT DISTINCT value FROM metrics.up").column("value"), ["1"]);
+    let shown = host.sql("SELECT instance FROM targets WHERE health = 'down' AND last_error IS NOT NULL").column("instance");
+    assert_eq!(shown.len(), 2, "targets that people are shown as down: {shown:?}");
     let codes = host.sql("SELECT DISTINCT value FROM metrics.probe_http_status_code ORDER BY value");
     assert_eq!(codes.column("value"), ["0", "200", "503"]);
     let phases = host.sql("SELECT DISTINCT phase FROM metrics.probe_http_duration_seconds ORDER BY phase");
@@ -190,6 +192,18 @@ fn a_statement_can_only_read() {
     assert!(!host.folder().join("stolen.csv").try_exists().unwrap());
     let misspelt = host.try_sql("SELECT cuont(*) FROM scrapes").unwrap_err();
     assert!(misspelt.contains("line 1, column 8: unknown function \\\"cuont\\\""), "{misspelt}");
+}
+
+/// A page of the internet may point its own name at loopback; the browser then says that name.
+#[test]
+fn requests_that_name_a_foreign_host_are_refused() {
+    let host = Host::with_config("web: {hosts: [metrics.example]}\n");
+    let status = |name: &str| {
+        let request = http::Request { method: "GET", path: "/-/healthy", headers: &[("Host", name)], body: b"" };
+        http::send(host.address(), request).unwrap().status
+    };
+    let statuses = ["evil.example", "127.0.0.1.evil.example", "localhost", "127.0.0.1:9090", "metrics.example"].map(status);
+    assert_eq!(statuses, [403, 403, 200, 200, 200]);
 }
 
 #[test]
