@@ -93,7 +93,7 @@ fn every_line_is_stored_once_over_rotation_truncation_and_a_restart() {
 }
 
 #[test]
-fn kill_9_loses_no_line() {
+fn kill_9_loses_no_line_and_doubles_none() {
     let (settings, mut log) = nginx();
     let mut host = settings.start();
     for round in 0..5 {
@@ -104,6 +104,7 @@ fn kill_9_loses_no_line() {
         host.start_again();
     }
     wait_until("all lines", PATIENCE, || host.count(DIFFERENT) == 2_500);
+    assert_eq!(host.count(ALL), 2_500, "a line and how far its file was read are one write");
 }
 
 #[test]

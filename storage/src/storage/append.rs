@@ -72,15 +72,42 @@ impl Storage {
     /// # Errors
     /// [`Error::Refused`] for an entry over 16 MiB or with a field twice, else as [`append`](Self::append).
     pub fn append_logs(&self, entries: &[LogEntry]) -> Result<(), Error> {
+        self.append_logs_and_key(entries, None)
+    }
+
+    /// Appends log entries and notes how far their source was read (space, key, value), both in one write to the log: after
+    /// `kill -9` there are both or neither. Only a write that the kernel itself cut between the two leaves the entries alone, so a
+    /// source is at worst read again, never passed over. On an error, neither is stored.
+    ///
+    /// # Errors
+    /// As [`append_logs`](Self::append_logs) and [`kv_put`](Self::kv_put).
+    pub fn append_logs_from(&self, entries: &[LogEntry], space: &str, key: &str, value: &[u8]) -> Result<(), Error> {
+        self.append_logs_and_key(entries, Some((space, key, value)))
+    }
+
+    fn append_logs_and_key(&self, entries: &[LogEntry], position: Option<(&str, &str, &[u8])>) -> Result<(), Error> {
         for entry in entries {
             check_entry(entry)?;
         }
-        if entries.is_empty() {
+        if entries.is_empty() && position.is_none() {
             return Ok(());
         }
         self.shared.append_to_log(|state| {
-            state.log_records(|records| put_logs(records, entries))?;
+            if let Some((space, key, value)) = position {
+                state.key_values.check(space, key, Some(value))?;
+            }
+            state.log_records(|records| {
+                if !entries.is_empty() {
+                    put_logs(records, entries);
+                }
+                if let Some((space, key, value)) = position {
+                    put_key_value(records, space, key, Some(value));
+                }
+            })?;
             entries.iter().for_each(|entry| state.logs.push(entry));
+            if let Some((space, key, value)) = position {
+                state.key_values.put(space, key, Some(value));
+            }
             Ok(())
         })?;
         count(&self.shared.totals.log_entries, entries.len());

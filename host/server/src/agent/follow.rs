@@ -178,11 +178,9 @@ impl Follower {
         }
         let read_at_ns = nanoseconds(self.clock.now());
         let parsed = parser.parse(&lines, read_at_ns).await;
-        tokio::task::block_in_place(|| -> Result<(), cepmon_storage::Error> {
-            self.storage.append_logs(&parsed.entries)?;
-            // A crash between the two reads this one batch again.
-            self.storage.kv_put(POSITIONS, &key, Some(tail.advance(&lines).encode().as_bytes()))
-        })?;
+        let position = tail.position_after(&lines).encode();
+        tokio::task::block_in_place(|| self.storage.append_logs_from(&parsed.entries, POSITIONS, &key, position.as_bytes()))?;
+        tail.advance(&lines);
         self.stats.log_lines.add(lines.len() as u64);
         self.stats.log_bytes.add(lines.bytes.len() as u64);
         self.stats.unparsed_log_lines.add(parsed.unparsed);

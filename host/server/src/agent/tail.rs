@@ -91,10 +91,14 @@ impl Tail {
         Ok(lines)
     }
 
+    /// Where reading goes on once these lines are stored.
+    pub(super) fn position_after(&self, lines: &Lines) -> Position {
+        Position { offset: self.position.offset + lines.consumed, ..self.position }
+    }
+
     /// Moves behind lines that are stored.
-    pub(super) fn advance(&mut self, lines: &Lines) -> Position {
-        self.position.offset += lines.consumed;
-        self.position
+    pub(super) fn advance(&mut self, lines: &Lines) {
+        self.position = self.position_after(lines);
     }
 
     fn open_at_start(path: &Path) -> io::Result<Self> {
@@ -224,7 +228,7 @@ mod tests {
         let mut tail = Tail::open(&path, None).unwrap();
         let mut lines = tail.read().unwrap();
         lines.consumed = 4;
-        let stored = Position::decode(&tail.advance(&lines).encode()).unwrap();
+        let stored = Position::decode(&tail.position_after(&lines).encode()).unwrap();
         drop(tail);
         std::fs::rename(&path, dir.path().join("a.log.1")).unwrap();
         std::fs::write(&path, "three\n").unwrap();

@@ -114,3 +114,16 @@ fn an_entry_with_a_field_twice_is_refused() {
     assert_eq!(error.to_string(), "cannot use \"{host=\"h1\", job=\"web\"}\": an entry with a field twice");
     assert!(dump_logs(&storage, vec![], 0, 100).is_empty());
 }
+
+#[test]
+fn entries_and_how_far_their_source_was_read_come_back_together() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || Storage::open(StorageOptions::new(dir.path())).unwrap().0;
+    let storage = open();
+    storage.append_logs_from(&[entry(1, "web", "GET /", &[])], "position", "access.log", b"6").unwrap();
+    storage.append_logs_from(&[], "position", "access.log", b"7").unwrap();
+    drop(storage);
+    let storage = open();
+    assert_eq!(storage.kv_list("position"), [("access.log".to_owned(), b"7".to_vec())]);
+    assert_eq!(storage.stats().head_log_entries, 1);
+}
