@@ -32,6 +32,13 @@ pub mod probe {
             "cepmon:plugin/files@0.1.0": super::exporter::cepmon::plugin::files,
             "cepmon:plugin/statfs@0.1.0": super::exporter::cepmon::plugin::statfs,
             "cepmon:plugin/http@0.1.0": super::exporter::cepmon::plugin::http,
+            "cepmon:plugin/tcp@0.1.0": super::exporter::cepmon::plugin::tcp,
+            "cepmon:plugin/udp@0.1.0": super::exporter::cepmon::plugin::udp,
+            "cepmon:plugin/dns@0.1.0": super::exporter::cepmon::plugin::dns,
+            "cepmon:plugin/icmp@0.1.0": super::exporter::cepmon::plugin::icmp,
+            "cepmon:plugin/unix-http@0.1.0": super::exporter::cepmon::plugin::unix_http,
+            "cepmon:plugin/state@0.1.0": super::exporter::cepmon::plugin::state,
+            "cepmon:plugin/secrets@0.1.0": super::exporter::cepmon::plugin::secrets,
         },
     });
 }
@@ -52,5 +59,5 @@ pub mod log_parser {
     });
 }
 
-pub use exporter::cepmon::plugin::{clock, config, files, http, log, statfs, types};
+pub use exporter::cepmon::plugin::{clock, config, dns, files, http, icmp, log, secrets, state, statfs, tcp, types, udp, unix_http};
 pub use wit_bindgen::rt;

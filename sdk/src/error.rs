@@ -80,7 +80,6 @@ impl<E: std::error::Error> From<E> for Error {
     }
 }
 
-#[cfg(target_family = "wasm")]
 pub(crate) fn from_host(error: types::Error) -> Error {
     match error {
         types::Error::Config(text) => Error::Config(text),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::Error;
 use crate::bindings::http;
 
-pub use crate::bindings::http::{Certificate, Phases, Response, TlsInfo, TlsOptions};
+pub use crate::bindings::http::{Phases, Response};
+pub use crate::bindings::types::{Certificate, IpFamily, TlsInfo, TlsOptions};
 
 /// The bound of a body when the request sets none: 16 MiB.
 pub const DEFAULT_MAX_BODY: u32 = 16 << 20;
@@ -26,6 +27,7 @@ impl Request {
                 url: url.into(),
                 headers: Vec::new(),
                 body: Vec::new(),
+                family: IpFamily::Any,
                 timeout_ns: 0,
                 max_redirects: 0,
                 max_body: DEFAULT_MAX_BODY,
@@ -69,7 +71,14 @@ impl Request {
     /// Gives up after this long; without it, at the deadline of the call.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.record.timeout_ns = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+        self.record.timeout_ns = crate::clock::nanos(timeout);
+        self
+    }
+
+    /// Uses only addresses of this family.
+    #[must_use]
+    pub fn family(mut self, family: IpFamily) -> Self {
+        self.record.family = family;
         self
     }
 

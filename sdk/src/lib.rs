@@ -13,11 +13,11 @@
 //! ```
 //!
 //! [`Batch`] and [`Rows`] are the builders of what crosses the border; [`Target`] and [`Lines`] are what is asked. [`mod@file`], [`statfs`],
-//! [`http`], [`clock`], [`config`] and [`log`] are the host's capabilities: each one beyond the last three must stand in `plugin.toml`
-//! with a reason, and works only where the operator granted it.
+//! [`http`], [`tcp`], [`udp`], [`dns`], [`icmp`], [`unix_http`], [`state`], [`secrets`], [`clock`], [`config`] and [`log`] are the host's
+//! capabilities: each one beyond the last three must stand in `plugin.toml` with a reason, and works only where the operator granted it.
 //!
-//! The crate compiles for ordinary targets too, so that parsers and whole collectors are tested with `cargo test`. There the capabilities
-//! go to the machine itself, without a sandbox; HTTP is the exception and answers an error.
+//! The crate compiles for ordinary targets too, so that parsers and whole collectors are tested with `cargo test`. There files, clocks
+//! and the log go to the machine itself, without a sandbox, and [`state`] to memory; the network and [`secrets`] answer an error.
 //!
 //! It deliberately has no threads, no async and no clock or file of `std`: a guest is single and short-lived, and `std` is a stub
 //! on `wasm32-unknown-unknown`.
@@ -35,6 +35,13 @@ pub mod row;
 pub mod file;
 pub mod statfs;
 pub mod http;
+pub mod tcp;
+pub mod udp;
+pub mod dns;
+pub mod icmp;
+pub mod unix_http;
+pub mod state;
+pub mod secrets;
 pub mod clock;
 pub mod config;
 pub mod log;

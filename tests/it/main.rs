@@ -12,6 +12,8 @@ mod bad_target;
 mod border;
 /// node_exporter and DuckDB beside cepmon.
 mod compared;
+/// What a guest may ask of the host.
+mod capability;
 /// Ends at the worst moments.
 mod crash;
 /// What the program does out of the box.

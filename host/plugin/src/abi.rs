@@ -9,6 +9,12 @@ pub(crate) mod exporter {
             "cepmon:plugin/http.send": async,
             "cepmon:plugin/files": async,
             "cepmon:plugin/statfs": async,
+            "cepmon:plugin/tcp": async,
+            "cepmon:plugin/udp": async,
+            "cepmon:plugin/dns": async,
+            "cepmon:plugin/icmp": async,
+            "cepmon:plugin/unix-http": async,
+            "cepmon:plugin/state": async,
         },
         exports: { default: async },
     });

@@ -1,177 +1,232 @@
-//! What the operator lets a plugin do: the recorded grant is the effective grant. One place reads, widens and narrows it; where it
-//! is recorded is `lock.rs`, how it is enforced stands beside each capability.
+//! What the operator lets a plugin do: the recorded grant is the effective grant. A grant is a set of words per capability, the
+//! same words on the command line, in lock files and in SQL; this file reads, widens and narrows it. Where it is recorded is
+//! `lock.rs`, how it is enforced `access.rs` and the files of `capability`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::capability::glob::check_pattern;
-use crate::capability::http::address::HostPattern;
+use crate::capability::network::address::HostPattern;
+use crate::capability::unix_http::RequestPattern;
 use crate::manifest::{Capabilities, Manifest};
 
-/// Permissions given (or asked for). Nothing is granted by default.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grants {
-    /// Globs of files that may be read.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub files: Vec<String>,
-    /// Globs of paths whose file systems may be sized.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub statfs: Vec<String>,
-    /// What may be asked over HTTP.
-    #[serde(default, skip_serializing_if = "HttpGrant::is_empty")]
-    pub http: HttpGrant,
+/// The permissions that exist beside `log`, `config` and `clock`, which need none: each an interface of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// Read files.
+    Files,
+    /// See the size of file systems.
+    Statfs,
+    /// Ask over HTTP.
+    Http,
+    /// Open TCP connections.
+    Tcp,
+    /// Exchange datagrams.
+    Udp,
+    /// Ask name servers.
+    Dns,
+    /// Send echo requests.
+    Icmp,
+    /// Ask over HTTP on a Unix socket.
+    UnixHttp,
+    /// Keep a few values.
+    State,
+    /// See passwords and tokens.
+    Secrets,
 }
 
-/// Permissions of the `http` interface.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HttpGrant {
-    /// The host and port of each call's own target.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub target: bool,
-    /// Further hosts, `host:port`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
-    /// May switch the verification of certificates off.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub insecure: bool,
-}
+impl Capability {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 10] =
+        [Self::Files, Self::Statfs, Self::Http, Self::Tcp, Self::Udp, Self::Dns, Self::Icmp, Self::UnixHttp, Self::State, Self::Secrets];
 
-impl HttpGrant {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// Its name: of the interface, in the manifest and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::Statfs => "statfs",
+            Self::Http => "http",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Dns => "dns",
+            Self::Icmp => "icmp",
+            Self::UnixHttp => "unix-http",
+            Self::State => "state",
+            Self::Secrets => "secrets",
+        }
+    }
+
+    /// The capability of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|capability| capability.as_str() == name)
+    }
+
+    /// Words that are no name of a file, host or secret but a permission of their own: what the manifest does not ask for has no
+    /// effect, so they can only be granted to a plugin that asks for them.
+    pub(crate) fn flags(self) -> &'static [&'static str] {
+        match self {
+            Self::Http | Self::Tcp => &[TARGET, INSECURE],
+            Self::Udp | Self::Icmp => &[TARGET],
+            Self::Dns => &[TARGET, SYSTEM],
+            _ => &[],
+        }
+    }
+
+    /// Whether a word can be granted; the error says what was expected.
+    pub(crate) fn check_word(self, word: &str) -> Result<(), &'static str> {
+        match self {
+            _ if self.flags().contains(&word) => Ok(()),
+            Self::Files | Self::Statfs => check_pattern(word),
+            Self::Http | Self::Tcp | Self::Udp | Self::Dns => HostPattern::parse(word).map(drop),
+            Self::Icmp => HostPattern::parse_host(word).map(drop),
+            Self::UnixHttp => RequestPattern::parse(word).map(drop),
+            Self::State => crate::manifest::parse_size(word).map(drop).ok_or("expected a size, such as 64KiB"),
+            Self::Secrets if is_secret_name(word) => Ok(()),
+            Self::Secrets => Err("expected the name of a secret: letters, digits, - and _"),
+        }
     }
 }
 
-/// The capabilities that have to be granted, by the names that the manifest and the command line use.
-pub const CAPABILITIES: [&str; 3] = ["files", "statfs", "http"];
+/// The call's own target.
+pub(crate) const TARGET: &str = "target";
+/// TLS without verification.
+pub(crate) const INSECURE: &str = "insecure";
+/// The system's name servers.
+pub(crate) const SYSTEM: &str = "system";
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Permissions given (or asked for): words by capability, none of them empty. Nothing is granted by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[serde(transparent)]
+pub struct Grants(BTreeMap<Capability, BTreeSet<String>>);
 
 impl Grants {
     /// Everything that a manifest asks for.
     pub fn asked(capabilities: &Capabilities) -> Self {
-        let paths = |asked: &Option<crate::manifest::AskedPaths>| asked.as_ref().map(|asked| asked.paths.clone()).unwrap_or_default();
-        let http = capabilities.http.as_ref();
-        Self {
-            files: paths(&capabilities.files),
-            statfs: paths(&capabilities.statfs),
-            http: http
-                .map(|asked| HttpGrant { target: asked.target, hosts: asked.hosts.clone(), insecure: asked.insecure })
-                .unwrap_or_default(),
-        }
-        .sorted()
+        let asked = |capability| Some((capability, capabilities.words(capability)?));
+        Capability::ALL.into_iter().filter_map(asked).collect()
     }
 
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        self.0.is_empty()
     }
 
-    /// Whether the capability of that name may be used at all, which decides whether its interface is linked.
-    pub fn allows(&self, capability: &str) -> bool {
-        match capability {
-            "files" => !self.files.is_empty(),
-            "statfs" => !self.statfs.is_empty(),
-            "http" => self.http.target || !self.http.hosts.is_empty(),
-            _ => false,
-        }
+    /// The words of a capability, sorted.
+    pub fn of(&self, capability: Capability) -> impl Iterator<Item = &str> {
+        self.0.get(&capability).into_iter().flatten().map(String::as_str)
+    }
+
+    /// Whether a very word is in it.
+    pub fn has(&self, capability: Capability, word: &str) -> bool {
+        self.0.get(&capability).is_some_and(|words| words.contains(word))
+    }
+
+    /// Whether the capability may be used at all, which decides whether its interface is linked. `insecure` alone reaches nothing.
+    pub fn allows(&self, capability: Capability) -> bool {
+        self.of(capability).any(|word| word != INSECURE)
     }
 
     /// What `self` has and `other` has not.
     pub fn without(&self, other: &Self) -> Self {
-        let minus = |these: &[String], those: &[String]| these.iter().filter(|item| !those.contains(item)).cloned().collect();
-        Self {
-            files: minus(&self.files, &other.files),
-            statfs: minus(&self.statfs, &other.statfs),
-            http: HttpGrant {
-                target: self.http.target && !other.http.target,
-                hosts: minus(&self.http.hosts, &other.http.hosts),
-                insecure: self.http.insecure && !other.http.insecure,
-            },
-        }
+        let missing = |(&capability, words): (&Capability, &BTreeSet<String>)| {
+            (capability, words.iter().filter(|word| !other.has(capability, word)).cloned().collect())
+        };
+        self.0.iter().map(missing).collect()
     }
 
-    /// Adds what a word of the command line names: a capability (then all that the manifest asks of it), `files:GLOB`,
-    /// `statfs:GLOB`, `http:target`, `http:insecure` or `http:HOST:PORT`. Only what the manifest asks for can be granted, with
-    /// one exception: hosts that it could not know, for a plugin that asks for `http` at all.
+    /// Adds what a word of the command line names: a capability (then all that the manifest asks of it) or a capability and one of its
+    /// words, such as `files:/proc/stat`, `http:target` or `http:HOST:PORT`. Only a capability that the manifest asks for can be
+    /// granted; within it, also what the author could not know, such as hosts and paths.
     pub fn grant(&mut self, manifest: &Manifest, word: &str) -> Result<(), Error> {
+        const NO_EFFECT: &str = "the plugin does not ask for it, so it would have no effect";
         let asked = Self::asked(&manifest.capabilities);
-        let fail = |problem: String| Error::Grant { action: "grant", capability: word.to_owned(), plugin: manifest.name.clone(), problem };
-        let (capability, value) = split(word);
-        if !CAPABILITIES.contains(&capability) {
-            return Err(fail(format!("no such capability; known are {}", CAPABILITIES.join(", "))));
-        }
+        let fail = |problem: &str| Error::Grant {
+            action: "grant",
+            capability: word.to_owned(),
+            plugin: manifest.name.clone(),
+            problem: problem.to_owned(),
+        };
+        let (name, value) = split(word);
+        let Some(capability) = Capability::parse(name) else {
+            return Err(fail(&format!("no such capability; known are {}", Capability::ALL.map(Capability::as_str).join(", "))));
+        };
         if !asked.allows(capability) {
-            return Err(fail("the plugin does not ask for it, so it would have no effect".to_owned()));
+            return Err(fail(NO_EFFECT));
         }
-        match (capability, value) {
-            ("files", None) => self.files.extend(asked.files),
-            ("statfs", None) => self.statfs.extend(asked.statfs),
-            ("files" | "statfs", Some(glob)) => {
-                check_pattern(glob).map_err(|problem| fail(problem.to_owned()))?;
-                let list = if capability == "files" { &mut self.files } else { &mut self.statfs };
-                list.push(glob.to_owned());
-            }
-            (_, None) => {
-                self.http.target |= asked.http.target;
-                self.http.insecure |= asked.http.insecure;
-                self.http.hosts.extend(asked.http.hosts);
-            }
-            (_, Some("target")) if asked.http.target => self.http.target = true,
-            (_, Some("insecure")) if asked.http.insecure => self.http.insecure = true,
-            (_, Some("target" | "insecure")) => return Err(fail("the plugin does not ask for it, so it would have no effect".to_owned())),
-            (_, Some(host)) => {
-                HostPattern::parse(host).map_err(|problem| fail(problem.to_owned()))?;
-                self.http.hosts.push(host.to_owned());
-            }
+        let Some(value) = value else {
+            self.extend([(capability, asked.of(capability).map(str::to_owned).collect())]);
+            return Ok(());
+        };
+        if capability.flags().contains(&value) && !asked.has(capability, value) {
+            return Err(fail(NO_EFFECT));
         }
-        *self = std::mem::take(self).sorted();
+        capability.check_word(value).map_err(fail)?;
+        self.extend([(capability, BTreeSet::from([value.to_owned()]))]);
         Ok(())
     }
 
     /// Takes back what a word names, in the spelling of [`Grants::grant`].
     pub fn revoke(&mut self, plugin: &str, word: &str) -> Result<(), Error> {
-        let before = self.clone();
-        let (capability, value) = split(word);
-        match (capability, value) {
-            ("files", None) => self.files.clear(),
-            ("statfs", None) => self.statfs.clear(),
-            ("http", None) => self.http = HttpGrant::default(),
-            ("files", Some(glob)) => self.files.retain(|item| item != glob),
-            ("statfs", Some(glob)) => self.statfs.retain(|item| item != glob),
-            ("http", Some("target")) => self.http.target = false,
-            ("http", Some("insecure")) => self.http.insecure = false,
-            ("http", Some(host)) => self.http.hosts.retain(|item| item != host),
-            _ => {}
+        let (name, value) = split(word);
+        let was_there = Capability::parse(name).is_some_and(|capability| match value {
+            None => self.0.remove(&capability).is_some(),
+            Some(value) => self.0.get_mut(&capability).is_some_and(|words| words.remove(value)),
+        });
+        self.0.retain(|_, words| !words.is_empty());
+        if was_there {
+            return Ok(());
         }
-        if *self == before {
-            let problem = match before.words() {
-                words if words.is_empty() => "it has no grant at all".to_owned(),
-                words => format!("it is not granted; granted are {}", words.join(", ")),
-            };
-            return Err(Error::Grant { action: "revoke", capability: word.to_owned(), plugin: plugin.to_owned(), problem });
-        }
-        Ok(())
+        let problem = match self.words() {
+            words if words.is_empty() => "it has no grant at all".to_owned(),
+            words => format!("it is not granted; granted are {}", words.join(", ")),
+        };
+        Err(Error::Grant { action: "revoke", capability: word.to_owned(), plugin: plugin.to_owned(), problem })
     }
 
-    /// The grant as words of the command line.
+    /// The grant as words of the command line: `files:/proc/stat`.
     pub fn words(&self) -> Vec<String> {
-        let mut words: Vec<String> = self.files.iter().map(|glob| format!("files:{glob}")).collect();
-        words.extend(self.statfs.iter().map(|glob| format!("statfs:{glob}")));
-        words.extend(self.http.target.then(|| "http:target".to_owned()));
-        words.extend(self.http.insecure.then(|| "http:insecure".to_owned()));
-        words.extend(self.http.hosts.iter().map(|host| format!("http:{host}")));
-        words
+        self.0.iter().flat_map(|(capability, words)| words.iter().map(move |word| format!("{capability}:{word}"))).collect()
     }
+}
 
-    fn sorted(mut self) -> Self {
-        for list in [&mut self.files, &mut self.statfs, &mut self.http.hosts] {
-            list.sort_unstable();
-            list.dedup();
+impl Extend<(Capability, BTreeSet<String>)> for Grants {
+    fn extend<I: IntoIterator<Item = (Capability, BTreeSet<String>)>>(&mut self, permissions: I) {
+        for (capability, words) in permissions.into_iter().filter(|(_, words)| !words.is_empty()) {
+            self.0.entry(capability).or_default().extend(words);
         }
-        self
+    }
+}
+
+impl FromIterator<(Capability, BTreeSet<String>)> for Grants {
+    fn from_iter<I: IntoIterator<Item = (Capability, BTreeSet<String>)>>(permissions: I) -> Self {
+        let mut grants = Self::default();
+        grants.extend(permissions);
+        grants
+    }
+}
+
+/// A word of a lock file that could not have been granted is an error: leaving it out would change what the file says.
+impl<'de> Deserialize<'de> for Grants {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let permissions = BTreeMap::<Capability, BTreeSet<String>>::deserialize(deserializer)?;
+        for (capability, words) in &permissions {
+            for word in words {
+                capability
+                    .check_word(word)
+                    .map_err(|expected| serde::de::Error::custom(format!("{capability} \"{word}\" is no grant: {expected}")))?;
+            }
+        }
+        Ok(permissions.into_iter().collect())
     }
 }
 
@@ -192,6 +247,11 @@ fn split(word: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether a text may be the name of a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,6 +267,9 @@ license = "Apache-2.0"
 target = true
 hosts = ["a.example:443"]
 reason = "r"
+[capabilities.unix-http]
+requests = ["/run/d.sock:GET /containers/json"]
+reason = "r"
 "#;
         Manifest::parse(text.as_bytes(), "t").unwrap()
     }
@@ -218,11 +281,13 @@ reason = "r"
         assert_eq!(grants.words(), ["http:target"]);
         grants.grant(&manifest(), "http:b.example:80").unwrap();
         grants.grant(&manifest(), "http").unwrap();
-        assert_eq!(grants.words(), ["http:target", "http:a.example:443", "http:b.example:80"]);
+        assert_eq!(grants.words(), ["http:a.example:443", "http:b.example:80", "http:target"]);
         grants.revoke("p", "http:target").unwrap();
         assert_eq!(grants.words(), ["http:a.example:443", "http:b.example:80"]);
         grants.revoke("p", "http").unwrap();
         assert!(grants.is_empty());
+        grants.grant(&manifest(), "unix-http:/run/d.sock:GET /containers/*/stats").unwrap();
+        assert_eq!(grants.words(), ["unix-http:/run/d.sock:GET /containers/*/stats"]);
     }
 
     #[test]
@@ -235,6 +300,7 @@ reason = "r"
         check("http:insecure", "the plugin does not ask for it");
         check("sockets", "no such capability; known are files, statfs, http");
         check("http:b.example", "expected host:port");
+        check("unix-http:/run/d.sock", "expected SOCKET:METHOD PATH");
         let message = Grants::default().revoke("p", "http").unwrap_err().to_string();
         assert_eq!(message, "cannot revoke \"http\" for plugin \"p\": it has no grant at all");
     }
@@ -246,5 +312,16 @@ reason = "r"
         assert!(asked.without(&granted).is_empty());
         granted.revoke("p", "http:a.example:443").unwrap();
         assert_eq!(asked.without(&granted).words(), ["http:a.example:443"]);
+    }
+
+    #[test]
+    fn a_lock_file_says_only_what_can_be_granted() {
+        let asked = Grants::asked(&manifest().capabilities);
+        let text = toml::to_string(&asked).unwrap();
+        assert_eq!(text, "http = [\"a.example:443\", \"target\"]\nunix-http = [\"/run/d.sock:GET /containers/json\"]\n");
+        assert_eq!(toml::from_str::<Grants>(&text).unwrap(), asked);
+        let message = toml::from_str::<Grants>("files = [\"etc/passwd\"]").unwrap_err().to_string();
+        assert!(message.contains("files \"etc/passwd\" is no grant: expected an absolute path"), "{message}");
+        assert!(toml::from_str::<Grants>("sockets = []").is_err());
     }
 }

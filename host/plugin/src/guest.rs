@@ -1,7 +1,7 @@
 //! A guest: a store with one instance of a plugin in it, and what the host functions need to know while it runs. It knows neither
 //! plugins' files nor what is done with answers. After a trap or a cancelled call a guest is dead and is dropped.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use wasmtime::component::{InstancePre, ResourceTable};
@@ -9,23 +9,27 @@ use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::abi::{exporter, log_parser, probe, wit};
-use crate::capability::glob::PathGrant;
+use crate::access::Access;
 use crate::capability::http::HttpClient;
-use crate::capability::http::address::{HostGrant, TargetAddress};
 use crate::capability::log::LogSink;
+use crate::capability::network::address::TargetAddress;
+use crate::capability::network::socket::Sockets;
+use crate::capability::secrets::Secrets;
+use crate::capability::state::{StateStore, Values};
 use crate::cpu::CpuMeter;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
 use crate::stats::Counters;
+use crate::uses::Uses;
 
 /// What all guests of one plugin share.
 #[derive(Debug)]
 pub(crate) struct PluginContext {
     pub(crate) name: String,
     pub(crate) limits: CallLimits,
-    pub(crate) files: PathGrant,
-    pub(crate) statfs: PathGrant,
-    pub(crate) hosts: HostGrant,
+    pub(crate) access: Access,
+    pub(crate) uses: Arc<Uses>,
     pub(crate) http: HttpClient,
+    pub(crate) state: Arc<Values>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) is_foreign: bool,
@@ -40,6 +44,9 @@ pub(crate) struct Shared {
     /// The zero of the guests' monotonic clock.
     pub(crate) started: Instant,
     pub(crate) stuck: crate::capability::beneath::StuckPaths,
+    /// Where the values of `state` are kept.
+    pub(crate) state: Arc<dyn StateStore>,
+    pub(crate) secrets: RwLock<Secrets>,
 }
 
 /// One call's circumstances.
@@ -49,6 +56,14 @@ pub(crate) struct Call {
     pub(crate) deadline: Instant,
     /// What was denied last in this call.
     pub(crate) denied: Option<String>,
+    pub(crate) network_bytes_left: usize,
+    pub(crate) state_bytes_written: usize,
+}
+
+impl Call {
+    pub(crate) fn new(target: Option<TargetAddress>, deadline: Instant, limits: &CallLimits) -> Self {
+        Self { target, deadline, denied: None, network_bytes_left: limits.network_bytes, state_bytes_written: 0 }
+    }
 }
 
 /// The data of a store.
@@ -57,6 +72,7 @@ pub(crate) struct GuestState {
     pub(crate) call: Call,
     pub(crate) log: LogSink,
     pub(crate) limiter: MemoryLimiter,
+    pub(crate) sockets: Sockets,
     wasi: Option<Box<(WasiCtx, ResourceTable)>>,
 }
 
@@ -124,7 +140,8 @@ impl Guest {
             table.set_max_capacity(MAX_RESOURCES);
             Box::new((crate::capability::wasi::context(&log), table))
         });
-        let mut store = Store::new(engine, GuestState { context: Arc::clone(context), call, log, limiter, wasi });
+        let mut store =
+            Store::new(engine, GuestState { context: Arc::clone(context), call, log, limiter, sockets: Sockets::default(), wasi });
         store.limiter(|state| &mut state.limiter);
         store.set_hostcall_fuel(context.limits.crossing_bytes);
         store.set_max_component_handles(MAX_RESOURCES);
@@ -176,6 +193,11 @@ impl Guest {
 
     pub(crate) fn state(&self) -> &GuestState {
         self.store.data()
+    }
+
+    /// The call is over; what it opened ends with it.
+    pub(crate) fn end(&mut self) {
+        self.store.data_mut().sockets.close_all();
     }
 
     #[cfg(test)]

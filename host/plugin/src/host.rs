@@ -11,7 +11,9 @@ use wasmtime::Engine;
 
 use crate::abi::{self, wit};
 use crate::call::Asking;
-use crate::capability::http::address::TargetAddress;
+use crate::capability::network::address::TargetAddress;
+use crate::capability::secrets::Secrets;
+use crate::capability::state::StateStore;
 use crate::error::suggestion;
 use crate::guest::{Answer, Request, Shared};
 use crate::limits::{Limits, TotalMemory};
@@ -34,6 +36,8 @@ pub struct Options {
     pub external_labels: Vec<(String, String)>,
     /// Limits of guests.
     pub limits: Limits,
+    /// Where the values of `state` are kept.
+    pub state: Arc<dyn StateStore>,
 }
 
 /// All plugins. Cheap to clone; clones are the same host.
@@ -121,6 +125,8 @@ impl PluginHost {
             total_memory: Arc::new(TotalMemory::new(options.limits.total_memory_bytes)),
             started: Instant::now(),
             stuck: Default::default(),
+            state: Arc::clone(&options.state),
+            secrets: RwLock::default(),
         });
         let inner = Arc::new(Inner { options, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
         Loading::new(&inner)?.run();
@@ -136,6 +142,11 @@ impl PluginHost {
             Ok(loading) => loading.run(),
             Err(error) => ReloadReport { failed: vec![(String::new(), error.line())], ..ReloadReport::default() },
         }
+    }
+
+    /// The secrets that guests may ask for from now on, by the names that the configuration gives them.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        *self.inner.shared.secrets.write().unwrap_or_else(std::sync::PoisonError::into_inner) = secrets;
     }
 
     /// All plugins, sorted by name.

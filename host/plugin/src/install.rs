@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::Error;
 use crate::error::suggestion;
-use crate::grant::{CAPABILITIES, Grants};
+use crate::grant::{Capability, Grants};
 use crate::limits::Limits;
 use crate::lock::{BUNDLED_LOCK, LockEntry, LockFile, OPERATOR_HEADER, OPERATOR_LOCK, effective, wasm_files, write_aside};
 use crate::package::{Package, inspect, inspect_bytes};
@@ -86,13 +86,12 @@ impl fmt::Display for InstallPlan {
             return writeln!(f, "it asks for nothing: it can reach neither network nor files");
         }
         writeln!(f, "it asks for")?;
-        let (words, new) = (self.asked.words(), self.new.words());
-        for capability in CAPABILITIES {
+        for capability in Capability::ALL {
             let Some(reason) = manifest.capabilities.reason(capability) else { continue };
             writeln!(f, "  {capability}: {reason}")?;
-            for word in words.iter().filter(|word| word.split(':').next() == Some(capability)) {
-                let mark = if self.replaces.is_some() && new.contains(word) { " (new)" } else { "" };
-                writeln!(f, "    {}{mark}", &word[capability.len() + 1..])?;
+            for word in self.asked.of(capability) {
+                let mark = if self.replaces.is_some() && self.new.has(capability, word) { " (new)" } else { "" };
+                writeln!(f, "    {word}{mark}")?;
             }
         }
         Ok(())

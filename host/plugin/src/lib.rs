@@ -14,6 +14,8 @@ mod error;
 mod manifest;
 mod settings;
 mod grant;
+mod access;
+mod uses;
 mod package;
 mod lock;
 mod limits;
@@ -23,6 +25,7 @@ mod capability;
 mod verify;
 mod cpu;
 mod stats;
+mod record;
 mod backoff;
 mod guest;
 mod load;
@@ -36,14 +39,17 @@ mod author;
 mod testing;
 
 pub use author::{BuiltPlugin, Toolchain, build, wrap};
+pub use capability::secrets::Secrets;
+pub use capability::state::{NoState, StateStore};
 pub use error::{CallError, Error, SettingsError};
-pub use grant::{CAPABILITIES, Grants, HttpGrant};
+pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
 pub use install::{InstallPlan, Installed, grant, install, list, plan, remove, revoke, show};
 pub use limits::Limits;
 pub use lock::{LockEntry, LockFile, write_bundled_lock};
 pub use manifest::{
-    AskedHttp, AskedLimits, AskedPaths, Capabilities, MANIFEST_SECTION, Manifest, Metric, PluginKind, Setting, SettingKind,
+    AskedHosts, AskedLimits, AskedPaths, AskedRequests, AskedSecrets, AskedState, Capabilities, MANIFEST_SECTION, Manifest, Metric,
+    PluginKind, Setting, SettingKind,
 };
 pub use package::{Digest, Package, inspect};
 pub use reload::ReloadReport;

@@ -29,6 +29,8 @@ pub struct Limits {
     pub file_bytes: usize,
     /// Bytes of one HTTP body, after decompression.
     pub body_bytes: usize,
+    /// Bytes that one call moves over the network, both directions and all its connections together.
+    pub network_bytes: usize,
     /// Samples of one call.
     pub samples: usize,
     /// Bytes of series texts of one call.
@@ -61,6 +63,7 @@ impl Default for Limits {
             log_bytes: 64 << 10,
             file_bytes: 16 << 20,
             body_bytes: 64 << 20,
+            network_bytes: 256 << 20,
             samples: 50_000,
             series_bytes: 8 << 20,
             scraper_samples: 500_000,
@@ -86,6 +89,7 @@ pub(crate) struct CallLimits {
     pub(crate) log_bytes: usize,
     pub(crate) file_bytes: usize,
     pub(crate) body_bytes: usize,
+    pub(crate) network_bytes: usize,
     pub(crate) samples: usize,
     pub(crate) series_bytes: usize,
     pub(crate) text_bytes: usize,
@@ -109,6 +113,7 @@ impl Limits {
             log_bytes: self.log_bytes,
             file_bytes: self.file_bytes,
             body_bytes: self.body_bytes,
+            network_bytes: self.network_bytes,
             samples,
             series_bytes: pick(self.series_bytes, self.scraper_series_bytes),
             text_bytes,

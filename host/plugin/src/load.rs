@@ -10,15 +10,15 @@ use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::Error;
 use crate::abi::{self, wit};
-use crate::capability::glob::PathGrant;
+use crate::access::Access;
 use crate::capability::http::HttpClient;
-use crate::capability::http::address::HostGrant;
 use crate::error::joined;
+use crate::grant::Capability;
 use crate::guest::{Guest, GuestPre, GuestState, PluginContext, Shared};
 use crate::limits::Limits;
 use crate::lock::Effective;
 use crate::package::Package;
-use crate::stats::Counters;
+use crate::record::Record;
 
 /// A compiled and linked plugin.
 pub(crate) struct LoadedPlugin {
@@ -45,7 +45,7 @@ impl LoadedPlugin {
         effective: &Effective,
         limits: &Limits,
         shared: &Arc<Shared>,
-        counters: &Arc<Counters>,
+        record: &Record,
     ) -> Result<Self, Error> {
         let manifest = &package.manifest;
         check_grants(package, effective)?;
@@ -58,11 +58,11 @@ impl LoadedPlugin {
         let context = PluginContext {
             name: manifest.name.clone(),
             limits: limits.of(manifest),
-            files: PathGrant::new(&effective.grants.files),
-            statfs: PathGrant::new(&effective.grants.statfs),
-            hosts: HostGrant::new(&effective.grants.http),
+            access: Access::new(&effective.grants),
+            uses: Arc::clone(&record.uses),
             http: HttpClient::default(),
-            counters: Arc::clone(counters),
+            state: Arc::clone(&record.state),
+            counters: Arc::clone(&record.counters),
             shared: Arc::clone(shared),
             is_foreign: package.is_foreign(),
         };
@@ -88,12 +88,12 @@ impl LoadedPlugin {
 }
 
 fn check_grants(package: &Package, effective: &Effective) -> Result<(), Error> {
-    match package.imported_capabilities().find(|capability| !effective.grants.allows(capability)) {
+    match package.imported_capabilities().find(|&capability| !effective.grants.allows(capability)) {
         None => Ok(()),
         Some(capability) => Err(Error::Ungranted {
             plugin: package.manifest.name.clone(),
             interface: format!("{}/{capability}", abi::PACKAGE),
-            capability: capability.to_owned(),
+            capability: capability.to_string(),
             reason: package.manifest.capabilities.reason(capability).unwrap_or_default().to_owned(),
             note: effective.note.clone(),
         }),
@@ -109,9 +109,16 @@ fn link(engine: &Engine, package: &Package) -> wasmtime::Result<Linker<GuestStat
     wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
     for capability in package.imported_capabilities() {
         match capability {
-            "files" => wit::files::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            "statfs" => wit::statfs::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            _ => wit::http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Files => wit::files::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Statfs => wit::statfs::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Http => wit::http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Tcp => wit::tcp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Udp => wit::udp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Dns => wit::dns::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Icmp => wit::icmp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::UnixHttp => wit::unix_http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::State => wit::state::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Secrets => wit::secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
         }
     }
     if package.is_foreign() {

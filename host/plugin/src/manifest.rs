@@ -2,7 +2,7 @@
 //! It is the only description; whether the component keeps to it is checked in `package.rs`. Settings values are checked in
 //! `settings.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::Deserialize;
@@ -10,8 +10,7 @@ use serde::Deserialize;
 use cepmon_model::MetricKind;
 
 use crate::Error;
-use crate::capability::glob::check_pattern;
-use crate::capability::http::address::HostPattern;
+use crate::grant::{Capability, INSECURE, SYSTEM, TARGET};
 
 /// The custom section that holds the manifest.
 pub const MANIFEST_SECTION: &str = "cepmon:manifest";
@@ -94,25 +93,103 @@ impl fmt::Display for PluginKind {
 
 /// What a plugin asks for. `log`, `config` and `clock` need no entry.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Capabilities {
     /// Files it reads.
     pub files: Option<AskedPaths>,
     /// Paths whose file systems it sizes.
     pub statfs: Option<AskedPaths>,
-    /// Hosts it talks to.
-    pub http: Option<AskedHttp>,
+    /// Hosts it talks to over HTTP.
+    pub http: Option<AskedHosts>,
+    /// Hosts it connects to.
+    pub tcp: Option<AskedHosts>,
+    /// Hosts it exchanges datagrams with.
+    pub udp: Option<AskedHosts>,
+    /// Name servers it asks.
+    pub dns: Option<AskedHosts>,
+    /// Hosts it pings.
+    pub icmp: Option<AskedHosts>,
+    /// Requests it makes on Unix sockets.
+    pub unix_http: Option<AskedRequests>,
+    /// What it keeps.
+    pub state: Option<AskedState>,
+    /// Secrets it sees.
+    pub secrets: Option<AskedSecrets>,
 }
 
 impl Capabilities {
-    /// The author's reason for a capability of that name.
-    pub fn reason(&self, capability: &str) -> Option<&str> {
+    /// The author's reason for a capability.
+    pub fn reason(&self, capability: Capability) -> Option<&str> {
+        let reason = match capability {
+            Capability::Files | Capability::Statfs => &self.paths(capability)?.reason,
+            Capability::UnixHttp => &self.unix_http.as_ref()?.reason,
+            Capability::State => &self.state.as_ref()?.reason,
+            Capability::Secrets => &self.secrets.as_ref()?.reason,
+            _ => &self.hosts(capability)?.reason,
+        };
+        Some(reason)
+    }
+
+    /// What is asked of a capability, as the words of a grant.
+    pub(crate) fn words(&self, capability: Capability) -> Option<BTreeSet<String>> {
+        let words = match capability {
+            Capability::Files | Capability::Statfs => self.paths(capability)?.paths.clone(),
+            Capability::UnixHttp => self.unix_http.as_ref()?.requests.clone(),
+            Capability::State => vec![self.state.as_ref()?.quota.clone()],
+            Capability::Secrets => self.secrets.as_ref()?.names.clone(),
+            _ => self.hosts(capability)?.words(),
+        };
+        Some(words.into_iter().collect())
+    }
+
+    fn paths(&self, capability: Capability) -> Option<&AskedPaths> {
         match capability {
-            "files" => self.files.as_ref().map(|asked| asked.reason.as_str()),
-            "statfs" => self.statfs.as_ref().map(|asked| asked.reason.as_str()),
-            "http" => self.http.as_ref().map(|asked| asked.reason.as_str()),
-            _ => None,
+            Capability::Files => self.files.as_ref(),
+            _ => self.statfs.as_ref(),
         }
+    }
+
+    fn hosts(&self, capability: Capability) -> Option<&AskedHosts> {
+        match capability {
+            Capability::Tcp => self.tcp.as_ref(),
+            Capability::Udp => self.udp.as_ref(),
+            Capability::Dns => self.dns.as_ref(),
+            Capability::Icmp => self.icmp.as_ref(),
+            _ => self.http.as_ref(),
+        }
+    }
+
+    fn check(&self, kind: PluginKind) -> Result<(), String> {
+        for capability in Capability::ALL {
+            let (Some(words), Some(reason)) = (self.words(capability), self.reason(capability)) else { continue };
+            if kind == PluginKind::LogParser {
+                return Err(format!("capabilities.{capability}: a log-parser cannot have it"));
+            }
+            if reason.trim().is_empty() {
+                return Err(format!("capabilities.{capability}.reason: expected a reason for the operator, it is empty"));
+            }
+            let key = match capability {
+                Capability::Files | Capability::Statfs => "paths",
+                Capability::UnixHttp => "requests",
+                Capability::State => "quota",
+                Capability::Secrets => "names",
+                _ => "hosts",
+            };
+            if words.iter().all(|word| word == INSECURE) {
+                let expected = if key == "hosts" { "target = true or hosts".to_owned() } else { format!("at least one of {key}") };
+                return Err(format!("capabilities.{capability}: expected {expected}; leave the section out to ask for none"));
+            }
+            for word in &words {
+                let problem = match (key, word.as_str()) {
+                    ("hosts", TARGET | INSECURE | SYSTEM) if !capability.flags().contains(&word.as_str()) => {
+                        return Err(format!("capabilities.{capability}.{word}: {capability} has no such permission"));
+                    }
+                    _ => capability.check_word(word),
+                };
+                problem.map_err(|problem| format!("capabilities.{capability}.{key} \"{word}\": {problem}"))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -129,16 +206,62 @@ pub struct AskedPaths {
 /// Hosts asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AskedHttp {
-    /// The host and port of each call's own target.
+pub struct AskedHosts {
+    /// The host (and port) of each call's own target.
     #[serde(default)]
     pub target: bool,
-    /// `host:port`; `*` for any port, `*.example.com:443` for every name below.
+    /// `host:port`, with `icmp` only the host; `*` for any port, `*.example.com:443` for every name below.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// May switch the verification of certificates off.
+    /// `http`, `tcp`: may switch the verification of certificates off.
     #[serde(default)]
     pub insecure: bool,
+    /// `dns`: the system's own name servers.
+    #[serde(default)]
+    pub system: bool,
+    /// Shown when the operator is asked.
+    pub reason: String,
+}
+
+impl AskedHosts {
+    fn words(&self) -> Vec<String> {
+        let flags = [(self.target, TARGET), (self.insecure, INSECURE), (self.system, SYSTEM)];
+        let flags = flags.into_iter().filter(|(is_asked, _)| *is_asked).map(|(_, word)| word.to_owned());
+        flags.chain(self.hosts.iter().cloned()).collect()
+    }
+}
+
+/// Requests on Unix sockets asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedRequests {
+    /// `SOCKET:METHOD PATH`, such as `/run/docker.sock:GET /containers/*/stats`.
+    pub requests: Vec<String>,
+    /// Shown when the operator is asked.
+    pub reason: String,
+}
+
+/// Room for values asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedState {
+    /// Keys and values together, such as `64KiB`.
+    #[serde(default = "default_quota")]
+    pub quota: String,
+    /// Shown when the operator is asked.
+    pub reason: String,
+}
+
+fn default_quota() -> String {
+    "1MiB".to_owned()
+}
+
+/// Secrets asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedSecrets {
+    /// Their names; the operator's configuration gives the values.
+    pub names: Vec<String>,
     /// Shown when the operator is asked.
     pub reason: String,
 }
@@ -247,28 +370,7 @@ impl Manifest {
         if self.description.trim().is_empty() {
             return Err("description: expected a sentence, it is empty".to_owned());
         }
-        for (capability, asked) in [("files", &self.capabilities.files), ("statfs", &self.capabilities.statfs)] {
-            let Some(asked) = asked else { continue };
-            check_reason(capability, &asked.reason)?;
-            if asked.paths.is_empty() {
-                return Err(format!("capabilities.{capability}.paths: expected at least one path; leave the section out to ask for none"));
-            }
-            for pattern in &asked.paths {
-                check_pattern(pattern).map_err(|problem| format!("capabilities.{capability}.paths \"{pattern}\": {problem}"))?;
-            }
-        }
-        if let Some(http) = &self.capabilities.http {
-            check_reason("http", &http.reason)?;
-            if self.kind == PluginKind::LogParser {
-                return Err("capabilities.http: a log-parser cannot have it".to_owned());
-            }
-            if !http.target && http.hosts.is_empty() {
-                return Err("capabilities.http: expected target = true or hosts; leave the section out to ask for none".to_owned());
-            }
-            for host in &http.hosts {
-                HostPattern::parse(host).map_err(|problem| format!("capabilities.http.hosts \"{host}\": {problem}"))?;
-            }
-        }
+        self.capabilities.check(self.kind)?;
         for (key, setting) in &self.settings {
             if let Some(default) = &setting.default {
                 crate::settings::check_value(setting.kind, default).map_err(|problem| format!("settings.{key}.default: {problem}"))?;
@@ -297,14 +399,8 @@ pub(crate) fn is_plugin_name(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn check_reason(capability: &str, reason: &str) -> Result<(), String> {
-    if reason.trim().is_empty() {
-        return Err(format!("capabilities.{capability}.reason: expected a reason for the operator, it is empty"));
-    }
-    Ok(())
-}
-
-fn parse_size(text: &str) -> Option<usize> {
+/// Bytes of a size such as `64KiB`.
+pub(crate) fn parse_size(text: &str) -> Option<usize> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let number: usize = text[..digits].parse().ok()?;
     let unit = match text[digits..].trim() {

@@ -13,6 +13,7 @@ use wasmtime::Engine;
 use crate::Error;
 use crate::abi;
 use crate::engine::features;
+use crate::grant::Capability;
 use crate::manifest::{MANIFEST_SECTION, Manifest, PluginKind};
 
 /// SHA-256 of a plugin's file: what grants are tied to.
@@ -71,8 +72,8 @@ impl Package {
     }
 
     /// The capabilities that it imports, by name.
-    pub fn imported_capabilities(&self) -> impl Iterator<Item = &'static str> {
-        crate::grant::CAPABILITIES.into_iter().filter(|capability| self.imports_interface(capability))
+    pub fn imported_capabilities(&self) -> impl Iterator<Item = Capability> {
+        Capability::ALL.into_iter().filter(|capability| self.imports_interface(capability.as_str()))
     }
 
     fn imports_interface(&self, interface: &str) -> bool {
@@ -129,7 +130,7 @@ pub(crate) fn inspect_bytes(path: &Path, bytes: Arc<[u8]>) -> Result<Package, Er
             return Err(Error::Undeclared {
                 plugin: package.manifest.name.clone(),
                 interface: format!("{}/{capability}", abi::PACKAGE),
-                capability: capability.to_owned(),
+                capability: capability.to_string(),
             });
         }
     }
@@ -190,7 +191,7 @@ fn check_imports(imports: &[&str], manifest: &Manifest, path: &Path) -> Result<V
     let mut names = BTreeSet::new();
     for import in imports {
         let known = Interface::parse(import).filter(|interface| match interface.package {
-            abi::PACKAGE => ALWAYS.contains(&interface.name) || crate::grant::CAPABILITIES.contains(&interface.name),
+            abi::PACKAGE => ALWAYS.contains(&interface.name) || Capability::parse(interface.name).is_some(),
             package => package.starts_with("wasi:"),
         });
         let Some(interface) = known else {

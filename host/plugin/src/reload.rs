@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::BackOff;
 use crate::error::Error;
-use crate::grant::{CAPABILITIES, Grants};
+use crate::grant::{Capability, Grants};
 use crate::host::Inner;
 use crate::load::LoadedPlugin;
 use crate::lock::{BUNDLED_LOCK, Effective, LockFile, OPERATOR_LOCK, effective, wasm_files};
 use crate::package::{Digest, Package, inspect};
-use crate::stats::Counters;
+use crate::record::Record;
 use crate::status::{PluginState, PluginStatus};
 
 /// What a reload changed, by plugin name.
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     effective: Effective,
     pub(crate) loaded: Result<Arc<LoadedPlugin>, String>,
     reload_problem: Option<String>,
-    counters: Arc<Counters>,
+    record: Record,
     pub(crate) back_off: Arc<Mutex<BackOff>>,
 }
 
@@ -106,7 +106,7 @@ impl<'a> Loading<'a> {
         let package = inspect(path, self.inner.options.limits.wasm_bytes).and_then(|package| check_file_name(package, &stem));
         let name = package.as_ref().map_or(stem, |package| package.manifest.name.clone());
         let before = old.get(&name);
-        let counters = before.map(|entry| Arc::clone(&entry.counters)).unwrap_or_default();
+        let record = before.map(|entry| entry.record.clone()).unwrap_or_default();
         let back_off = before.map(|entry| Arc::clone(&entry.back_off)).unwrap_or_default();
         let fresh = |package: Option<Package>, effective: Effective, loaded: Result<Arc<LoadedPlugin>, String>| Entry {
             name: name.clone(),
@@ -116,7 +116,7 @@ impl<'a> Loading<'a> {
             effective,
             loaded,
             reload_problem: None,
-            counters: Arc::clone(&counters),
+            record: record.clone(),
             back_off: Arc::clone(&back_off),
         };
         let (package, effective, error) = match package {
@@ -127,7 +127,7 @@ impl<'a> Loading<'a> {
                     return fresh(Some(package), effective, before.loaded.clone());
                 }
                 let inner = self.inner;
-                match LoadedPlugin::load(&inner.engine, &package, &effective, &inner.options.limits, &inner.shared, &counters) {
+                match LoadedPlugin::load(&inner.engine, &package, &effective, &inner.options.limits, &inner.shared, &record) {
                     Ok(loaded) => {
                         // A new file or grant begins with a clean slate.
                         *crate::lock_mutex(&back_off) = BackOff::default();
@@ -165,10 +165,7 @@ impl Entry {
     pub(crate) fn status(&self, now: Instant) -> PluginStatus {
         let manifest = self.package.as_ref().map(|package| &package.manifest);
         let asked = manifest.map(|manifest| Grants::asked(&manifest.capabilities)).unwrap_or_default();
-        let reason = |capability: &str| {
-            let reason = manifest?.capabilities.reason(capability)?;
-            Some((capability.to_owned(), reason.to_owned()))
-        };
+        let reason = |capability| Some((capability, manifest?.capabilities.reason(capability)?.to_owned()));
         PluginStatus {
             name: self.name.clone(),
             version: manifest.map(|manifest| manifest.version.to_string()).unwrap_or_default(),
@@ -180,14 +177,15 @@ impl Entry {
             is_bundled: self.is_bundled,
             missing: asked.without(&self.effective.grants),
             asked,
-            reasons: CAPABILITIES.into_iter().filter_map(reason).collect(),
+            reasons: Capability::ALL.into_iter().filter_map(reason).collect(),
             granted: self.effective.grants.clone(),
             imports: self.package.as_ref().map(|package| package.imports.clone()).unwrap_or_default(),
             state: self.loaded.as_ref().map_or_else(|problem| PluginState::Refused(problem.clone()), |_| PluginState::Ready),
             reload_problem: self.reload_problem.clone(),
             is_backing_off: crate::lock_mutex(&self.back_off).is_active(now),
             compile_time: self.loaded.as_ref().map_or(Duration::ZERO, |loaded| loaded.compile_time),
-            stats: self.counters.read(),
+            stats: self.record.counters.read(),
+            uses: self.record.uses.read(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::grant::Grants;
+use crate::grant::{Capability, Grants};
 use crate::manifest::PluginKind;
 use crate::package::Digest;
 use crate::stats::PluginStats;
@@ -30,7 +30,7 @@ pub struct PluginStatus {
     /// What it asks for.
     pub asked: Grants,
     /// The authors' reasons, by capability.
-    pub reasons: Vec<(String, String)>,
+    pub reasons: Vec<(Capability, String)>,
     /// What it may do.
     pub granted: Grants,
     /// What it asks for and may not do.
@@ -47,6 +47,8 @@ pub struct PluginStatus {
     pub compile_time: Duration,
     /// What it did so far.
     pub stats: PluginStats,
+    /// What it used of its grants so far: capability, file, host and port or the like, times.
+    pub uses: Vec<(Capability, String, u64)>,
 }
 
 /// Whether a plugin runs.

@@ -1,18 +1,23 @@
 //! Tiny plugins for this crate's tests, made of WebAssembly text in the test itself, so that they need no wasm toolchain; and a host
 //! over a temporary folder that runs them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::capability::glob::PathGrant;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::access::Access;
 use crate::capability::http::HttpClient;
-use crate::capability::http::address::{HostGrant, TargetAddress};
+use crate::capability::network::address::TargetAddress;
+use crate::capability::state::StateStore;
 use crate::guest::{Call, Guest, PluginContext, Shared};
 use crate::limits::TotalMemory;
 use crate::lock::{LockEntry, OPERATOR_HEADER, OPERATOR_LOCK};
 use crate::package::inspect_bytes;
-use crate::{Grants, Limits, LockFile, Manifest, Options, PluginHost, TargetSpec, wrap};
+use crate::{Capability, Grants, Limits, LockFile, Manifest, Options, PluginHost, TargetSpec, wrap};
 
 /// A manifest that asks for nothing.
 pub(crate) const MANIFEST: &str =
@@ -175,6 +180,7 @@ impl TestHost {
             host_name: "test-host".to_owned(),
             external_labels: Vec::new(),
             limits,
+            state: Arc::new(MemoryStore::default()),
         };
         let host = PluginHost::open(options).unwrap();
         Self { folder, host }
@@ -192,11 +198,49 @@ pub(crate) fn target(address: &str) -> TargetSpec {
 
 /// Files that may be read.
 pub(crate) fn files(globs: &[&str]) -> Grants {
-    Grants { files: globs.iter().map(|&glob| glob.to_owned()).collect(), ..Grants::default() }
+    [(Capability::Files, globs.iter().map(|&glob| glob.to_owned()).collect())].into_iter().collect()
+}
+
+/// Grants by words of the command line, whatever any manifest asks for.
+pub(crate) fn grants(words: &[&str]) -> Grants {
+    let permission = |word: &&str| {
+        let (capability, word) = word.split_once(':').unwrap();
+        (Capability::parse(capability).unwrap(), BTreeSet::from([word.to_owned()]))
+    };
+    words.iter().map(permission).collect()
+}
+
+/// Keeps values in memory.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryStore(Mutex<BTreeMap<(String, String), Vec<u8>>>);
+
+impl StateStore for MemoryStore {
+    fn load(&self, plugin: &str) -> BTreeMap<String, Vec<u8>> {
+        let all = self.0.lock().unwrap();
+        all.iter().filter(|((owner, _), _)| owner == plugin).map(|((_, key), value)| (key.clone(), value.clone())).collect()
+    }
+
+    fn put(&self, plugin: &str, key: &str, value: Option<&[u8]>) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let (mut all, key) = (self.0.lock().unwrap(), (plugin.to_owned(), key.to_owned()));
+        match value {
+            Some(value) => drop(all.insert(key, value.to_vec())),
+            None => drop(all.remove(&key)),
+        }
+        Ok(())
+    }
 }
 
 /// A guest without an instance, to call host functions as a guest would: its call is about `address`.
 pub(crate) fn guest(grants: &Grants, address: &str, is_static: bool) -> Guest {
+    make_guest(grants, "test", TargetAddress::parse(address, is_static), Arc::new(MemoryStore::default()))
+}
+
+/// The same for a plugin of that name over a store that is there already.
+pub(crate) fn guest_with(grants: &Grants, plugin: &str, state: Arc<dyn StateStore>) -> Guest {
+    make_guest(grants, plugin, None, state)
+}
+
+fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, state: Arc<dyn StateStore>) -> Guest {
     let limits = Limits::default();
     let shared = Shared {
         host_name: "test-host".to_owned(),
@@ -204,19 +248,45 @@ pub(crate) fn guest(grants: &Grants, address: &str, is_static: bool) -> Guest {
         total_memory: Arc::new(TotalMemory::new(limits.total_memory_bytes)),
         started: Instant::now(),
         stuck: Default::default(),
+        state,
+        secrets: Default::default(),
     };
     let context = PluginContext {
-        name: "test".to_owned(),
+        name: plugin.to_owned(),
         limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap()),
-        files: PathGrant::new(&grants.files),
-        statfs: PathGrant::new(&grants.statfs),
-        hosts: HostGrant::new(&grants.http),
+        access: Access::new(grants),
+        uses: Default::default(),
         http: HttpClient::default(),
+        state: Default::default(),
         counters: Default::default(),
         shared: Arc::new(shared),
         is_foreign: false,
     };
     let engine = crate::engine::open(None, &limits).unwrap();
-    let call = Call { target: TargetAddress::parse(address, is_static), deadline: Instant::now() + Duration::from_secs(20), denied: None };
+    let call = Call::new(target, Instant::now() + Duration::from_secs(20), &context.limits);
     Guest::new(&engine, &Arc::new(context), call, 1)
+}
+
+/// The server's side of TLS for `localhost`; the certificates are the tests' own, valid from 2020 to 2120.
+pub(crate) fn tls_acceptor() -> tokio_rustls::TlsAcceptor {
+    acceptor(rustls::server::WebPkiClientVerifier::no_client_auth())
+}
+
+/// The same, but a client has to show a certificate of the authority of clients.
+pub(crate) fn tls_acceptor_for_clients() -> tokio_rustls::TlsAcceptor {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(include_bytes!("capability/tcp/tests/client-authority.pem")).unwrap()).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    acceptor(verifier.build().unwrap())
+}
+
+fn acceptor(clients: Arc<dyn rustls::server::danger::ClientCertVerifier>) -> tokio_rustls::TlsAcceptor {
+    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("capability/http/tests/localhost.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("capability/http/tests/localhost.key.pem")).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_client_cert_verifier(clients).with_single_cert(chain, key).unwrap()).into()
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }

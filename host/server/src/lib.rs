@@ -10,6 +10,7 @@ mod chain;
 mod host_name;
 mod glob;
 mod prepare;
+mod stored_state;
 mod serve;
 mod schedule;
 mod ingest;

@@ -1,14 +1,15 @@
 //! From configuration files to everything that a start or a reload needs, checked against the plugins that are there. It changes
 //! nothing: what it returns is applied as a whole or not at all.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use cepmon_alert::Evaluate;
-use cepmon_plugin::{PluginHost, PluginKind};
+use cepmon_plugin::{PluginHost, PluginKind, Secrets};
 
 use crate::alerting::{AlertingConfig, load_alerting};
-use crate::config::{Config, ConfigErrors, suggestion};
+use crate::config::{Config, ConfigErrors, SecretSource, suggestion};
 
 /// A configuration that can be applied.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Prepared {
     pub job_settings: Vec<Arc<str>>,
     /// Settings per log source, as its parser takes them.
     pub log_settings: Vec<Arc<str>>,
+    /// Passwords and tokens that plugins may be granted.
+    pub secrets: Secrets,
     /// Rules, routes and receivers.
     pub alerting: AlertingConfig,
 }
@@ -46,9 +49,10 @@ pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn 
             None => Arc::from("{}"),
         });
     }
+    let secrets = read_secrets(&config.secrets, &mut problems);
     let alerting = load_alerting(config, evaluate);
     match (alerting, problems.is_empty()) {
-        (Ok(alerting), true) => Ok(Prepared { config: document.file, job_settings, log_settings, alerting }),
+        (Ok(alerting), true) => Ok(Prepared { config: document.file, job_settings, log_settings, alerting, secrets }),
         (alerting, _) => {
             let mut errors = Vec::new();
             if !problems.is_empty() {
@@ -58,6 +62,23 @@ pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn 
             Err(ConfigErrors(errors))
         }
     }
+}
+
+/// The secrets themselves; a file's last line end is not part of its secret.
+fn read_secrets(sources: &BTreeMap<String, SecretSource>, problems: &mut Vec<(String, String)>) -> Secrets {
+    let mut secrets = BTreeMap::new();
+    for (name, source) in sources {
+        match source {
+            SecretSource::Value(value) => drop(secrets.insert(name.clone(), value.reveal().to_owned())),
+            SecretSource::File(path) => match std::fs::read_to_string(path) {
+                Ok(text) => drop(secrets.insert(name.clone(), text.trim_end_matches(['\n', '\r']).to_owned())),
+                Err(error) => {
+                    problems.push((format!("plugins.secrets.{name}.file"), format!("cannot read \"{}\": {error}", path.display())));
+                }
+            },
+        }
+    }
+    Secrets::new(secrets)
 }
 
 /// A plugin that a part of the configuration names.

@@ -29,6 +29,7 @@ use crate::host_name::host_name;
 use crate::live_table::{PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare};
 use crate::schedule::ScrapePool;
+use crate::stored_state::StoredState;
 use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
@@ -187,6 +188,7 @@ impl Server {
             host_name: host_name.clone(),
             external_labels: config.external_labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             limits: cepmon_plugin::Limits::default(),
+            state: Arc::new(StoredState::new(Arc::clone(&storage))),
         })?);
         plugins.plugins().iter().for_each(log_plugin);
         let pool = Arc::new(ScrapePool::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats), host_name));
@@ -222,7 +224,8 @@ impl Server {
     }
 
     async fn apply(&self, prepared: Prepared) {
-        let Prepared { config, job_settings, log_settings, alerting } = prepared;
+        let Prepared { config, job_settings, log_settings, alerting, secrets } = prepared;
+        self.plugins.set_secrets(secrets);
         let report = self.pool.apply(&config.jobs, &job_settings);
         self.agent.apply(&config.log_sources, &log_settings).await;
         tokio::task::block_in_place(|| self.alerting.apply(alerting));

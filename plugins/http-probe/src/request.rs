@@ -33,6 +33,8 @@ pub(crate) fn of(target: &Target, settings: &Settings) -> Request {
             server_name: Some(settings.tls_server_name.clone()).filter(|name| !name.is_empty()),
             verify: !settings.tls_insecure_skip_verify,
             ca_pem: Some(settings.tls_ca.clone().into_bytes()).filter(|pem| !pem.is_empty()),
+            certificate_pem: None,
+            key_pem: None,
         });
     }
     request

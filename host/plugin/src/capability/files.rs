@@ -10,6 +10,7 @@ use crate::abi::wit::files::{Entry, EntryKind, Host};
 use crate::abi::wit::types::Error;
 use crate::capability::beneath::{Reference, Refusal, StuckPaths, system_error};
 use crate::capability::glob::{PathGrant, is_always_refused, normal_path};
+use crate::grant::Capability;
 use crate::guest::GuestState;
 
 /// Names of one folder.
@@ -17,7 +18,7 @@ const MAX_ENTRIES: usize = 65_536;
 
 impl Host for GuestState {
     async fn read(&mut self, path: String) -> Result<Vec<u8>, Error> {
-        let path = self.allowed("files", &path, PathGrant::allows)?;
+        let path = self.allowed(Capability::Files, &path, PathGrant::allows)?;
         let limit = self.context.limits.file_bytes;
         let content = self.run(path, move |path, grant| read(path, limit, grant)).await?;
         self.context.counters.count_bytes_in(content.len() as u64);
@@ -25,7 +26,7 @@ impl Host for GuestState {
     }
 
     async fn read_dir(&mut self, path: String) -> Result<Vec<Entry>, Error> {
-        let path = self.allowed("files", &path, PathGrant::allows_listing)?;
+        let path = self.allowed(Capability::Files, &path, PathGrant::allows_listing)?;
         self.run(path, read_dir).await
     }
 
@@ -35,19 +36,27 @@ impl Host for GuestState {
             let folder = path.rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder });
             grant.allows(path) || (grant.allows_listing(folder) && !is_always_refused(path))
         };
-        let path = self.allowed("files", &path, is_allowed)?;
+        let path = self.allowed(Capability::Files, &path, is_allowed)?;
         self.run(path, read_link).await
     }
 }
 
 impl GuestState {
     /// The normal form of a path that the grant covers.
-    pub(crate) fn allowed(&mut self, capability: &str, path: &str, allows: impl Fn(&PathGrant, &str) -> bool) -> Result<String, Error> {
-        let context = &self.context;
-        let grant = if capability == "files" { &context.files } else { &context.statfs };
+    pub(crate) fn allowed(
+        &mut self,
+        capability: Capability,
+        path: &str,
+        allows: impl Fn(&PathGrant, &str) -> bool,
+    ) -> Result<String, Error> {
+        let access = &self.context.access;
+        let grant = if capability == Capability::Files { &access.files } else { &access.statfs };
         match normal_path(path) {
-            Some(normal) if allows(grant, &normal) => Ok(normal),
-            Some(normal) => Err(self.deny(capability, &format!("{capability}:{normal}"), &format!("path \"{normal}\""))),
+            Some(normal) if allows(grant, &normal) => {
+                self.context.uses.record(capability, &normal);
+                Ok(normal)
+            }
+            Some(normal) => Err(self.deny(capability, &normal, &format!("path \"{normal}\""))),
             None => Err(Error::Other(format!("cannot open \"{path}\": expected an absolute path without \"..\""))),
         }
     }
@@ -60,17 +69,17 @@ impl GuestState {
         work: impl FnOnce(&str, &PathGrant) -> Result<R, FileError> + Send + 'static,
     ) -> Result<R, Error> {
         let result = if path.starts_with("/proc/") || path.starts_with("/sys/") {
-            Ok(work(&path, &self.context.files))
+            Ok(work(&path, &self.context.access.files))
         } else {
             let context = std::sync::Arc::clone(&self.context);
             let key = path.clone();
-            StuckPaths::run(&self.context, key, self.call.deadline, move |path| Ok(work(path, &context.files))).await
+            StuckPaths::run(&self.context, key, self.call.deadline, move |path| Ok(work(path, &context.access.files))).await
         };
         match result? {
             Ok(result) => Ok(result),
             Err(FileError::Guest(error)) => Err(error),
             Err(FileError::Denied { path, place }) => {
-                Err(self.deny("files", &format!("files:{place}"), &format!("path \"{path}\", which leads to \"{place}\"")))
+                Err(self.deny(Capability::Files, &place, &format!("path \"{path}\", which leads to \"{place}\"")))
             }
         }
     }

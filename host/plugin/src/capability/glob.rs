@@ -13,9 +13,9 @@ pub(crate) struct PathGrant {
 
 impl PathGrant {
     /// Compiles globs that [`check_pattern`] has accepted; others are left out.
-    pub(crate) fn new(patterns: &[String]) -> Self {
+    pub(crate) fn new<'a>(patterns: impl Iterator<Item = &'a str>) -> Self {
         let (mut paths, mut listings) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        for pattern in patterns.iter().filter(|pattern| check_pattern(pattern).is_ok()) {
+        for pattern in patterns.filter(|pattern| check_pattern(pattern).is_ok()) {
             paths.add(glob(pattern));
             // `/a/**` means the folder itself too.
             if let Some(folder) = pattern.strip_suffix("/**") {
@@ -90,7 +90,7 @@ pub(crate) fn is_always_refused(path: &str) -> bool {
     }
 }
 
-fn glob(pattern: &str) -> globset::Glob {
+pub(crate) fn glob(pattern: &str) -> globset::Glob {
     GlobBuilder::new(pattern).literal_separator(true).backslash_escape(false).build().expect("BUG: a checked pattern is not a glob")
 }
 
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     fn grant(patterns: &[&str]) -> PathGrant {
-        PathGrant::new(&patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>())
+        PathGrant::new(patterns.iter().copied())
     }
 
     #[test]

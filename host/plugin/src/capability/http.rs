@@ -1,12 +1,10 @@
 //! `http`: an HTTP/1.1 client that reaches what was granted and nothing else. Every address is checked after the name was resolved
 //! and again at each redirect; proxies of the environment are ignored. It speaks neither HTTP/2 nor upgrades.
 
-pub(crate) mod address;
 pub(crate) mod body;
 pub(crate) mod connection;
-pub(crate) mod tls;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,6 +16,8 @@ use url::Url;
 
 use crate::abi::wit::http::{Host, Phases, Request, Response};
 use crate::abi::wit::types::Error;
+use crate::capability::network::nanos;
+use crate::grant::Capability;
 use crate::guest::GuestState;
 use connection::{Origin, Pool};
 
@@ -37,13 +37,13 @@ impl HttpClient {
 /// Redirects followed whatever the guest asks for.
 const MAX_REDIRECTS: u8 = 20;
 /// Request headers, bytes.
-const MAX_HEADER_BYTES: usize = 32 << 10;
+pub(crate) const MAX_HEADER_BYTES: usize = 32 << 10;
 /// Set by the host; a guest that could set them could smuggle a second request.
 const OWN_HEADERS: [&str; 7] = ["connection", "content-length", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"];
 
 impl Host for GuestState {
     async fn send(&mut self, request: Request) -> Result<Response, Error> {
-        let deadline = deadline(&request, self.call.deadline);
+        let deadline = self.request_deadline(request.timeout_ns);
         let mut phases = Phases { resolve_ns: 0, connect_ns: 0, tls_ns: 0, processing_ns: 0, transfer_ns: 0 };
         match tokio::time::timeout_at(deadline.into(), self.follow(request, deadline, &mut phases)).await {
             Ok(result) => result,
@@ -78,6 +78,7 @@ impl GuestState {
                 }
             };
             response.redirects = redirects;
+            self.spend_network_bytes(request.body.len() + response.body.len())?;
             self.context.counters.count_bytes_in(response.wire_bytes);
             return Ok(response);
         }
@@ -93,14 +94,13 @@ impl GuestState {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(Error::Other(format!("cannot send a request to \"{url}\": it names no host")));
         };
-        let Some(reach) = self.context.hosts.reach(self.call.target.as_ref(), host, port) else {
-            return Err(self.deny("http", &format!("http:{host}:{port}"), &format!("host \"{host}:{port}\"")));
-        };
+        let reach = self.reach(Capability::Http, host, Some(port))?;
         let verify = request.tls.as_ref().is_none_or(|tls| tls.verify);
-        if is_tls && !verify && !self.context.hosts.insecure {
-            return Err(self.deny("http", "http:insecure", "connections without verification"));
+        if is_tls && !verify {
+            let is_granted = self.context.access.http.insecure;
+            self.may_skip_verification(Capability::Http, is_granted)?;
         }
-        Ok(Origin::new(is_tls, host, port, reach, request.tls.as_ref()))
+        Origin::new(is_tls, host, port, reach, request)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one exchange of `follow`, which holds all of these")]
@@ -118,15 +118,7 @@ impl GuestState {
             let context = std::sync::Arc::clone(&self.context);
             let mut connection = match context.http.pool.connect(origin, deadline, phases).await {
                 Ok(connection) => connection,
-                Err(connection::Failure::Denied(why)) => {
-                    let plugin = self.context.name.clone();
-                    let message = format!(
-                        "plugin \"{plugin}\" may not connect to {why}; to allow it, name the address itself: \
-                         cepmon plugin grant {plugin} http:ADDRESS:PORT"
-                    );
-                    return Err(self.refuse("http", message));
-                }
-                Err(connection::Failure::Guest(error)) => return Err(error),
+                Err(failure) => return Err(self.failed(Capability::Http, failure)),
             };
             // On loopback compression costs both ends CPU and saves nothing.
             let wants_gzip = request.decompress && !connection.remote.ip().is_loopback();
@@ -187,22 +179,11 @@ enum Exchange {
 impl Outgoing {
     fn new(request: &Request) -> Result<Self, Error> {
         let url = Url::parse(&request.url).map_err(|error| Error::Other(format!("cannot read URL \"{}\": {error}", request.url)))?;
-        let fail = |what: &str, value: &str| Error::Other(format!("cannot send a request with {what} \"{}\"", value.escape_default()));
         let method = Method::from_bytes(request.method.as_bytes())
             .ok()
             .filter(|method| *method != Method::CONNECT)
-            .ok_or_else(|| fail("method", &request.method))?;
-        let mut headers = HeaderMap::with_capacity(request.headers.len() + 3);
-        let mut header_bytes = 0;
-        for (name, value) in &request.headers {
-            header_bytes += name.len() + value.len() + 4;
-            let header = HeaderName::from_bytes(name.as_bytes()).ok().filter(|header| !OWN_HEADERS.contains(&header.as_str()));
-            let header = header.ok_or_else(|| fail("header", name))?;
-            headers.append(header, HeaderValue::from_bytes(value).map_err(|_| fail("a value of header", name))?);
-        }
-        if header_bytes > MAX_HEADER_BYTES {
-            return Err(Error::Other(format!("cannot send {header_bytes} bytes of headers: the limit is {MAX_HEADER_BYTES}")));
-        }
+            .ok_or_else(|| unusable("method", &request.method))?;
+        let mut headers = header_map(&request.headers)?;
         headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(concat!("cepmon/", env!("CARGO_PKG_VERSION"))));
         Ok(Self { url, method, headers, body: Bytes::copy_from_slice(&request.body) })
     }
@@ -249,19 +230,24 @@ fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// When a request ends: a little before the call does, so that the guest can still say what it saw.
-fn deadline(request: &Request, call_deadline: Instant) -> Instant {
-    let now = Instant::now();
-    let left = call_deadline.saturating_duration_since(now);
-    let left = left - (left / 10).min(Duration::from_millis(250));
-    match request.timeout_ns {
-        0 => now + left,
-        asked => now + left.min(Duration::from_nanos(asked)),
+/// A guest's headers, without those that only the host sets.
+pub(crate) fn header_map(headers: &[(String, Vec<u8>)]) -> Result<HeaderMap, Error> {
+    let mut map = HeaderMap::with_capacity(headers.len() + 3);
+    let mut bytes = 0;
+    for (name, value) in headers {
+        bytes += name.len() + value.len() + 4;
+        let header = HeaderName::from_bytes(name.as_bytes()).ok().filter(|header| !OWN_HEADERS.contains(&header.as_str()));
+        let header = header.ok_or_else(|| unusable("header", name))?;
+        map.append(header, HeaderValue::from_bytes(value).map_err(|_| unusable("a value of header", name))?);
     }
+    if bytes > MAX_HEADER_BYTES {
+        return Err(Error::Other(format!("cannot send {bytes} bytes of headers: the limit is {MAX_HEADER_BYTES}")));
+    }
+    Ok(map)
 }
 
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+fn unusable(what: &str, value: &str) -> Error {
+    Error::Other(format!("cannot send a request with {what} \"{}\"", value.escape_default()))
 }
 
 #[cfg(test)]

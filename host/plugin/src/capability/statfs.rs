@@ -6,14 +6,15 @@ use crate::abi::wit::statfs::{Host, Usage};
 use crate::abi::wit::types::Error;
 use crate::capability::beneath::{Reference, Refusal, StuckPaths, system_error};
 use crate::capability::glob::PathGrant;
+use crate::grant::Capability;
 use crate::guest::GuestState;
 
 impl Host for GuestState {
     async fn statfs(&mut self, path: String) -> Result<Usage, Error> {
-        let path = self.allowed("statfs", &path, PathGrant::allows)?;
+        let path = self.allowed(Capability::Statfs, &path, PathGrant::allows)?;
         let context = std::sync::Arc::clone(&self.context);
         let usage = StuckPaths::run(&self.context, path, self.call.deadline, move |path| {
-            match Reference::open(path, |place| context.statfs.allows(place)) {
+            match Reference::open(path, |place| context.access.statfs.allows(place)) {
                 Ok(reference) => usage(path, &reference).map(Ok),
                 Err(Refusal::System(errno)) => Err(system_error(path, errno)),
                 Err(Refusal::Denied(place)) => Ok(Err(place)),
@@ -21,7 +22,7 @@ impl Host for GuestState {
         });
         match usage.await? {
             Ok(usage) => Ok(usage),
-            Err(place) => Err(self.deny("statfs", &format!("statfs:{place}"), &format!("a path that leads to \"{place}\""))),
+            Err(place) => Err(self.deny(Capability::Statfs, &place, &format!("a path that leads to \"{place}\""))),
         }
     }
 }

@@ -32,7 +32,7 @@ fn a_whole_manifest_is_read() {
     let manifest = Manifest::parse(GOOD.as_bytes(), "node.wasm").unwrap();
     assert_eq!((manifest.name.as_str(), manifest.kind, manifest.reuse), ("node", PluginKind::Exporter, false));
     assert_eq!(manifest.limits.memory_bytes(), Some(32 << 20));
-    assert_eq!(manifest.capabilities.reason("files"), Some("reads the kernel's counters"));
+    assert_eq!(manifest.capabilities.reason(Capability::Files), Some("reads the kernel's counters"));
     assert_eq!(manifest.settings["collectors"].default, Some(serde_json::json!(["cpu"])));
 }
 

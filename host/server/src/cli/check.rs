@@ -56,6 +56,7 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErro
         host_name: String::new(),
         external_labels: Vec::new(),
         limits: Limits::default(),
+        state: std::sync::Arc::new(cepmon_plugin::NoState),
     })?;
     Ok(prepare(Some(file), &plugins, &SyntaxOnly).map(|prepared| {
         let targets: usize = prepared.config.jobs.iter().map(|job| job.targets.len()).sum();

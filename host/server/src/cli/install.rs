@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, anyhow};
-use cepmon_plugin::{Limits, Manifest, inspect, install, plan};
+use cepmon_plugin::{Capability, Grants, Limits, Manifest, inspect, install, plan};
 use clap::Args;
 
 use super::Failure;
@@ -88,11 +88,11 @@ fn is_yes(question: &str, input: &mut impl BufRead) -> io::Result<bool> {
 /// What is shown before the question must be what it seems to be.
 fn check_texts(manifest: &Manifest) -> anyhow::Result<()> {
     let capabilities = &manifest.capabilities;
-    let paths = [&capabilities.files, &capabilities.statfs].into_iter().flatten().flat_map(|asked| &asked.paths);
-    let reasons = cepmon_plugin::CAPABILITIES.into_iter().filter_map(|capability| capabilities.reason(capability));
-    let hosts = capabilities.http.iter().flat_map(|asked| &asked.hosts);
+    let asked = Grants::asked(capabilities);
+    let words = Capability::ALL.into_iter().flat_map(|capability| asked.of(capability));
+    let reasons = Capability::ALL.into_iter().filter_map(|capability| capabilities.reason(capability));
     let texts = [manifest.description.as_str(), manifest.license.as_str()].into_iter();
-    let texts = texts.chain(manifest.source.as_deref()).chain(reasons).chain(paths.chain(hosts).map(String::as_str));
+    let texts = texts.chain(manifest.source.as_deref()).chain(reasons).chain(words);
     match texts.into_iter().find(|text| !is_printable(text)) {
         Some(text) => Err(anyhow!("its manifest holds control characters in {text:?}; its author has to remove them")),
         None => Ok(()),

@@ -3,8 +3,9 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use cepmon_plugin::{Grants, Limits, Options, PluginHost, PluginState, PluginStatus, Toolchain};
+use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, PluginState, PluginStatus, Toolchain};
 use clap::{Args, Subcommand};
 
 use super::Failure;
@@ -53,7 +54,7 @@ pub(crate) enum PluginCommand {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Let a plugin do something: files, files:/proc/stat, statfs, http, http:target, http:HOST:PORT
+    /// Let a plugin do something: files, files:/proc/stat, http:target, tcp:HOST:PORT, "unix-http:SOCKET:GET /PATH", secrets:NAME
     Grant(GrantArgs),
     /// Take a grant back
     Revoke(GrantArgs),
@@ -106,6 +107,7 @@ impl Folders {
             host_name: String::new(),
             external_labels: Vec::new(),
             limits: Limits::default(),
+            state: Arc::new(NoState),
         })?;
         Ok(host.plugins())
     }
@@ -163,7 +165,8 @@ fn list(plugins: &[PluginStatus], output: &mut impl Write) -> std::io::Result<()
     }
     let mut lines = vec![["NAME", "VERSION", "KIND", "STATE", "FROM", "GRANTED"].map(str::to_owned)];
     for plugin in plugins {
-        let granted: Vec<&str> = cepmon_plugin::CAPABILITIES.into_iter().filter(|capability| plugin.granted.allows(capability)).collect();
+        let granted = Capability::ALL.into_iter().filter(|&capability| plugin.granted.allows(capability));
+        let granted: Vec<&str> = granted.map(Capability::as_str).collect();
         lines.push([
             printable(&plugin.name).into_owned(),
             plugin.version.clone(),

@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cepmon_alert::Secret;
 use cepmon_model::{LabelSet, LabelSetBuilder, is_label_name};
 use serde_json::{Value, json};
 
-use super::file::{ConfigFile, RetentionLimits, ScrapeSection, StaticSection};
+use super::file::{ConfigFile, RetentionLimits, ScrapeSection, SecretSection, StaticSection};
 use super::problem::Problem;
 use super::yaml::Node;
 
@@ -43,6 +44,8 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The operator's plugins folder.
     pub plugins_dir: Option<PathBuf>,
+    /// Where the secrets of plugins come from, by name.
+    pub secrets: BTreeMap<String, SecretSource>,
     /// The HTTP surface.
     pub web: WebConfig,
 }
@@ -118,6 +121,15 @@ pub struct Retention {
     pub bytes: Option<u64>,
 }
 
+/// Where a secret of plugins comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SecretSource {
+    /// The configuration itself.
+    Value(Secret),
+    /// A file, read at start and at each reload.
+    File(PathBuf),
+}
+
 /// `web:`
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebConfig {
@@ -149,6 +161,7 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
         jobs.push(checker.job(section, &path, interval, timeout));
     }
     let log_sources = file.logs.sources.iter().enumerate().map(|(index, section)| checker.log_source(section, index)).collect();
+    let secrets = file.plugins.secrets.iter().filter_map(|(name, section)| checker.secret(name, section, base_dir)).collect();
     let listen = file.web.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
     let listen = listen.parse().unwrap_or_else(|_| {
         checker.problem("web.listen", &format!("cannot read the address \"{listen}\"; wanted IP:PORT, as in {DEFAULT_LISTEN}"));
@@ -176,6 +189,7 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
             logs: retention(&file.storage.retention.logs),
         },
         plugins_dir: file.plugins.dir.as_ref().map(|dir| base_dir.join(dir)),
+        secrets,
         web: WebConfig { listen, hosts: file.web.hosts.clone(), is_insecure: file.web.insecure },
     }
 }
@@ -276,6 +290,22 @@ impl Checker<'_> {
                 targets.push(target);
             }
         }
+    }
+
+    fn secret(&mut self, name: &str, section: &SecretSection, base_dir: &Path) -> Option<(String, SecretSource)> {
+        let path = format!("plugins.secrets.{name}");
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+            self.problem(&path, &format!("\"{name}\" cannot be a secret's name; wanted letters, digits, - and _"));
+        }
+        let source = match (&section.value, &section.file) {
+            (Some(value), None) => SecretSource::Value(value.clone()),
+            (None, Some(file)) => SecretSource::File(base_dir.join(file)),
+            _ => {
+                self.problem(&path, "a secret needs either a value or a file");
+                return None;
+            }
+        };
+        Some((name.to_owned(), source))
     }
 
     fn log_source(&mut self, section: &super::file::LogSourceSection, index: usize) -> LogSource {

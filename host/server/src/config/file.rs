@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cepmon_alert::Secret;
 use serde::Deserialize;
 
 /// The whole file.
@@ -152,6 +153,18 @@ pub(super) struct RetentionLimits {
 pub(super) struct PluginsSection {
     /// The operator's plugins folder; the command line wins.
     pub dir: Option<String>,
+    /// Passwords and tokens by name; each plugin sees those that it was granted.
+    pub secrets: BTreeMap<String, SecretSection>,
+}
+
+/// One of `plugins.secrets:`; one of the two.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SecretSection {
+    /// The secret itself, best as `${VARIABLE}`.
+    pub value: Option<Secret>,
+    /// A file that holds it, relative to this one; read again at each reload.
+    pub file: Option<String>,
 }
 
 /// `web:`

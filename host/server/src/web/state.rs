@@ -166,8 +166,12 @@ fn permissions(grants: &Grants, plugin: &PluginStatus) -> Vec<PermissionBody> {
     let words = grant_words::permissions(grants);
     let bodies = words.iter().enumerate().map(|(index, permission)| {
         let is_last = words.get(index + 1).is_none_or(|next| next.capability != permission.capability);
-        let reason = plugin.reasons.iter().find(|(asked, _)| is_last && asked == permission.capability);
-        PermissionBody { verb: permission.verb, objects: permission.objects.to_vec(), reason: reason.map(|(_, reason)| reason.clone()) }
+        let reason = plugin.reasons.iter().find(|(asked, _)| is_last && *asked == permission.capability);
+        PermissionBody {
+            verb: permission.verb,
+            objects: permission.objects.iter().map(|&object| object.to_owned()).collect(),
+            reason: reason.map(|(_, reason)| reason.clone()),
+        }
     });
     bodies.collect()
 }

@@ -1,5 +1,5 @@
-//! Connections: resolve once, check every address, connect to the checked one, keep it alive for the next call. The pool belongs to
-//! one plugin; a kept connection is checked again when it is taken, for another call may reach less.
+//! HTTP connections, kept alive for the next call. The pool belongs to one plugin; a kept connection is checked again when it is taken,
+//! for another call may reach less.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,43 +12,43 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
-use super::address::{Reach, refusal};
-use super::nanos;
-use super::tls::{TlsChoice, handshake};
-use crate::abi::wit::http::{Phases, TlsInfo, TlsOptions};
-use crate::abi::wit::types::Error;
+use super::MAX_HEADER_BYTES;
+use crate::abi::wit::http::{Phases, Request};
+use crate::abi::wit::types::{Error, IpFamily, TlsInfo};
+use crate::capability::network::address::{Reach, host_port, refusal};
+use crate::capability::network::connect::{Failure, connect};
+use crate::capability::network::nanos;
+use crate::capability::network::tls::{Protocol, TlsChoice, handshake};
 
 /// Idle connections of one plugin, and of one origin.
 const MAX_IDLE: usize = 1_024;
 const MAX_IDLE_PER_ORIGIN: usize = 4;
 /// Prometheus's own idle time-out is 5 minutes; scrapes of a minute's interval should still find their connection.
 const IDLE_TIME: Duration = Duration::from_secs(300);
-/// Header block of an answer, bytes.
-const MAX_HEADER_BYTES: usize = 32 << 10;
 
 /// Where a connection leads, and by whose leave.
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     host: String,
     port: u16,
+    family: IpFamily,
     tls: Option<TlsChoice>,
     reach: Reach,
 }
 
 /// What two requests have to share to share a connection.
-type Key = (String, u16, Option<TlsChoice>);
+type Key = (String, u16, u8, Option<TlsChoice>);
 
 impl Origin {
-    pub(crate) fn new(is_tls: bool, host: &str, port: u16, reach: Reach, options: Option<&TlsOptions>) -> Self {
+    pub(crate) fn new(is_tls: bool, host: &str, port: u16, reach: Reach, request: &Request) -> Result<Self, Error> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
-        let tls = is_tls.then(|| TlsChoice::new(&host, options));
-        Self { host, port, tls, reach }
+        let tls = is_tls.then(|| TlsChoice::new(&host, request.tls.as_ref(), Protocol::Http)).transpose().map_err(Error::Config)?;
+        Ok(Self { host, port, family: request.family, tls, reach })
     }
 
     fn key(&self) -> Key {
-        (self.host.clone(), self.port, self.tls.clone())
+        (self.host.clone(), self.port, self.family as u8, self.tls.clone())
     }
 }
 
@@ -69,15 +69,6 @@ impl Connection {
     }
 }
 
-/// Why there is no connection.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The name leads only to addresses that must not be reached; says which.
-    Denied(String),
-    /// Any other reason, for the guest.
-    Guest(Error),
-}
-
 /// Idle connections of one plugin.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
@@ -91,26 +82,10 @@ impl Pool {
         if let Some(connection) = self.take(origin) {
             return Ok(connection);
         }
-        let name = format!("{}:{}", origin.host, origin.port);
-        let unreachable = |error: std::io::Error| Failure::Guest(Error::Unreachable(format!("cannot connect to \"{name}\": {error}")));
-        let began = Instant::now();
-        let addresses: Vec<SocketAddr> = match origin.host.parse() {
-            Ok(ip) => vec![SocketAddr::new(ip, origin.port)],
-            Err(_) => tokio::net::lookup_host((origin.host.as_str(), origin.port)).await.map_err(unreachable)?.collect(),
-        };
-        phases.resolve_ns = nanos(began.elapsed());
-        let (allowed, refused): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|address| refusal(address.ip(), origin.reach).is_none());
-        if allowed.is_empty() {
-            let why = refused
-                .first()
-                .and_then(|address| Some(format!("\"{name}\": {} is {}", address.ip(), refusal(address.ip(), origin.reach)?)));
-            return Err(why.map_or_else(|| unreachable(std::io::Error::other("the name has no address")), Failure::Denied));
-        }
-        let began = Instant::now();
-        let stream = connect_any(&allowed, deadline).await.map_err(unreachable)?;
-        phases.connect_ns = nanos(began.elapsed());
-        let remote = stream.peer_addr().map_err(unreachable)?;
-        stream.set_nodelay(true).map_err(unreachable)?;
+        let connected = connect(&origin.host, origin.port, origin.family, origin.reach, deadline).await?;
+        (phases.resolve_ns, phases.connect_ns) = (nanos(connected.resolve), nanos(connected.connect));
+        let (stream, remote) = (connected.stream, connected.remote);
+        let name = host_port(&origin.host, origin.port);
         let (sender, tls) = match &origin.tls {
             None => (open(stream).await, None),
             Some(choice) => {
@@ -161,21 +136,6 @@ impl Pool {
         }
         None
     }
-}
-
-/// One address after the other, each with its share of the time that is left.
-async fn connect_any(addresses: &[SocketAddr], deadline: Instant) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::from(std::io::ErrorKind::TimedOut);
-    for (at, address) in addresses.iter().enumerate() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = left / u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => last = error,
-            Err(_) => last = std::io::ErrorKind::TimedOut.into(),
-        }
-    }
-    Err(last)
 }
 
 async fn open<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S) -> hyper::Result<SendRequest<Full<Bytes>>> {

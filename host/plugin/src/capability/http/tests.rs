@@ -6,9 +6,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::grant::{Grants, HttpGrant};
+use crate::abi::wit::types::{IpFamily, TlsOptions};
+use crate::grant::Grants;
 use crate::guest::Guest;
-use crate::testing::guest;
+use crate::testing::{grants, guest, tls_acceptor};
 
 /// Answers every request with the next of some raw answers; keeps what it was sent and counts connections.
 struct Server {
@@ -52,7 +53,7 @@ impl Server {
 }
 
 fn own_target() -> Grants {
-    Grants { http: HttpGrant { target: true, ..HttpGrant::default() }, ..Grants::default() }
+    grants(&["http:target"])
 }
 
 fn request(url: &str) -> Request {
@@ -61,12 +62,17 @@ fn request(url: &str) -> Request {
         url: url.to_owned(),
         headers: Vec::new(),
         body: Vec::new(),
+        family: IpFamily::Any,
         timeout_ns: 0,
         max_redirects: 5,
         max_body: 1 << 20,
         decompress: true,
         tls: None,
     }
+}
+
+fn no_verification() -> TlsOptions {
+    TlsOptions { server_name: None, verify: false, ca_pem: None, certificate_pem: None, key_pem: None }
 }
 
 async fn send(guest: &mut Guest, request: Request) -> Result<Response, Error> {
@@ -106,10 +112,7 @@ async fn a_host_that_is_not_granted_is_denied_with_the_command() {
     assert_eq!(message, "plugin \"test\" may not use http for host \"localhost:9101\"; run: cepmon plugin grant test http:localhost:9101");
     assert_eq!(guest.state().context.counters.read().denials, 1);
     assert!(guest.state().call.denied.is_some());
-    let insecure = Request {
-        tls: Some(crate::abi::wit::http::TlsOptions { server_name: None, verify: false, ca_pem: None }),
-        ..request("https://localhost:9100/")
-    };
+    let insecure = Request { tls: Some(no_verification()), ..request("https://localhost:9100/") };
     assert!(denied(send(&mut guest, insecure).await).ends_with("run: cepmon plugin grant test http:insecure"));
 }
 
@@ -118,8 +121,7 @@ async fn metadata_addresses_are_refused_unless_written_down_by_the_operator() {
     let mut discovered = guest(&own_target(), "169.254.169.254:80", false);
     let message = denied(send(&mut discovered, request("http://169.254.169.254/latest/meta-data/")).await);
     assert!(message.contains("169.254.169.254 is a link-local or cloud-metadata address"), "{message}");
-    let wildcard = Grants { http: HttpGrant { hosts: vec!["*:*".to_owned()], ..HttpGrant::default() }, ..Grants::default() };
-    let mut anywhere = guest(&wildcard, "", false);
+    let mut anywhere = guest(&grants(&["http:*:*"]), "", false);
     let message = denied(send(&mut anywhere, request("http://127.0.0.1:1/")).await);
     assert!(message.contains("127.0.0.1 is a loopback or private address"), "{message}");
     let message = denied(send(&mut anywhere, request("http://localhost:1/")).await);
@@ -215,16 +217,9 @@ async fn requests_that_could_smuggle_another_are_refused() {
     }
 }
 
-/// A TLS server for `localhost`; the certificates are this test's own, valid from 2020 to 2120.
+/// A TLS server for `localhost`.
 async fn start_tls() -> String {
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("tests/localhost.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/localhost.key.pem")).unwrap();
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+    let acceptor = tls_acceptor();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
@@ -246,7 +241,8 @@ async fn certificates_are_verified_and_their_facts_told() {
     let address = start_tls().await;
     let url = format!("https://{address}/");
     let tls = |verify: bool, ca: Option<&[u8]>, name: Option<&str>| {
-        let options = crate::abi::wit::http::TlsOptions { server_name: name.map(str::to_owned), verify, ca_pem: ca.map(<[u8]>::to_vec) };
+        let (server_name, ca_pem) = (name.map(str::to_owned), ca.map(<[u8]>::to_vec));
+        let options = TlsOptions { server_name, verify, ca_pem, ..no_verification() };
         Request { tls: Some(options), ..request(&url) }
     };
     let authority = include_bytes!("tests/authority.pem").as_slice();
@@ -268,7 +264,7 @@ async fn certificates_are_verified_and_their_facts_told() {
         let result = send(&mut guest, bad).await;
         assert!(matches!(&result, Err(Error::Unreachable(message)) if message.contains(why)), "{why}: {result:?}");
     }
-    let insecure = Grants { http: HttpGrant { target: true, insecure: true, ..HttpGrant::default() }, ..Grants::default() };
+    let insecure = grants(&["http:target", "http:insecure"]);
     let mut trusting = crate::testing::guest(&insecure, &address, true);
     assert_eq!(send(&mut trusting, tls(false, None, None)).await.unwrap().status, 200);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cepmon_plugin::{Grants, PluginKind, PluginState, PluginStats, PluginStatus};
+use cepmon_plugin::{Capability, Grants, PluginKind, PluginState, PluginStats, PluginStatus};
 
 use super::{list, show};
 
@@ -17,7 +17,7 @@ fn status(name: &str, state: PluginState, granted: Grants, missing: Grants) -> P
         path: "plugins/node.wasm".into(),
         is_bundled: true,
         asked: Grants::default(),
-        reasons: vec![("files".to_owned(), "reads the kernel's counters".to_owned())],
+        reasons: vec![(Capability::Files, "reads the kernel's counters".to_owned())],
         granted,
         missing,
         imports: Vec::new(),
@@ -26,11 +26,12 @@ fn status(name: &str, state: PluginState, granted: Grants, missing: Grants) -> P
         is_backing_off: false,
         compile_time: Duration::ZERO,
         stats: PluginStats::default(),
+        uses: Vec::new(),
     }
 }
 
 fn files(paths: &[&str]) -> Grants {
-    Grants { files: paths.iter().map(|path| (*path).to_owned()).collect(), ..Grants::default() }
+    [(Capability::Files, paths.iter().map(|path| (*path).to_owned()).collect())].into_iter().collect()
 }
 
 #[test]
@@ -64,7 +65,7 @@ fn a_plugin_is_shown_with_its_grants_in_words_and_without_escape_sequences() {
     let mut output = Vec::new();
     assert!(show(plugins.clone(), "node", &mut output).is_ok());
     let text = String::from_utf8(output).unwrap();
-    assert!(text.contains("\nmay          read /proc/stat, /proc/meminfo\n"), "{text}");
+    assert!(text.contains("\nmay          read /proc/meminfo, /proc/stat\n"), "{text}");
     assert!(text.contains("cannot reach the network\n"), "{text}");
     assert!(text.contains("\nnot granted  read /sys/block/**; run: cepmon plugin grant node files\n"), "{text}");
     assert!(text.contains("\nasks for     files: \"reads the kernel's counters\"\n"), "{text}");

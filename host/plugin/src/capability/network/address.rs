@@ -1,7 +1,9 @@
 //! Which host and port a call may reach, and which addresses a name may lead to. Pure decisions; who resolves and connects is
-//! `connection.rs`.
+//! `connect.rs`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::grant::{INSECURE, SYSTEM, TARGET};
 
 /// A host and port that the operator granted: `host:port`, with `*` for any port and `*.domain` for every name below a domain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,22 +20,29 @@ impl HostPattern {
             "*" => None,
             number => Some(number.parse::<u16>().map_err(|_| EXPECTED)?),
         };
+        Self::of(host, port).ok_or(EXPECTED)
+    }
+
+    /// A host without a port, which then is any.
+    pub(crate) fn parse_host(text: &str) -> Result<Self, &'static str> {
+        Self::of(text, None).ok_or("expected a host, such as example.com, *.example.com or 192.0.2.1")
+    }
+
+    fn of(host: &str, port: Option<u16>) -> Option<Self> {
         let host = bare_host(host);
         let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:*".contains(&byte));
         let name = host.strip_prefix("*.").unwrap_or(&host);
-        if !is_host || (name.contains('*') && host != "*") || (host.contains(':') && host.parse::<Ipv6Addr>().is_err()) {
-            return Err(EXPECTED);
-        }
-        Ok(Self { host, port })
+        let is_wrong = !is_host || (name.contains('*') && host != "*") || (host.contains(':') && host.parse::<Ipv6Addr>().is_err());
+        (!is_wrong).then_some(Self { host, port })
     }
 
-    fn matches(&self, host: &str, port: u16) -> bool {
+    fn matches(&self, host: &str, port: Option<u16>) -> bool {
         let is_host = match self.host.strip_prefix('*') {
             Some("") => true,
             Some(domain) => host.ends_with(domain),
             None => self.host == host,
         };
-        is_host && self.port.is_none_or(|granted| granted == port)
+        is_host && self.port.is_none_or(|granted| Some(granted) == port)
     }
 
     fn is_wildcard(&self) -> bool {
@@ -45,7 +54,7 @@ impl HostPattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TargetAddress {
     host: String,
-    /// None = no port was given: the defaults 80 and 443.
+    /// None = the address names none: the default ports of the interface.
     port: Option<u16>,
     is_static: bool,
 }
@@ -57,35 +66,84 @@ impl TargetAddress {
             Some((scheme, rest)) => {
                 let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
                 let port = match scheme.to_ascii_lowercase().as_str() {
-                    "http" => 80,
-                    "https" => 443,
-                    _ => return None,
+                    "http" => Some(80),
+                    "https" => Some(443),
+                    _ => None,
                 };
-                (authority.rsplit('@').next().unwrap_or_default(), Some(port))
+                (authority.rsplit('@').next().unwrap_or_default(), port)
             }
             None => (address.split('/').next().unwrap_or_default(), None),
         };
-        let (host, port) = match authority.rsplit_once(':') {
-            // More than one colon and no brackets is a bare IPv6 address.
-            Some((host, _)) if host.contains(':') && !host.ends_with(']') => (authority, None),
-            Some((host, port)) => (host, Some(port.parse().ok()?)),
-            None => (authority, None),
-        };
-        let host = bare_host(host);
-        (!host.is_empty()).then_some(Self { host, port: port.or(default_port), is_static })
-    }
-
-    fn matches(&self, host: &str, port: u16) -> bool {
-        self.host == host && self.port.map_or(port == 80 || port == 443, |own| own == port)
+        let (host, port) = split_host_port(authority)?;
+        Some(Self { host, port: port.or(default_port), is_static })
     }
 }
 
-/// What the `http` interface may reach in one plugin.
+/// What one network interface may reach in one plugin.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct HostGrant {
     target: bool,
     hosts: Vec<HostPattern>,
+    /// Of a target whose address names no port; empty with interfaces that have no ports at all.
+    default_ports: &'static [u16],
+    has_ports: bool,
+    /// TLS without verification.
     pub(crate) insecure: bool,
+    /// The system's own name servers.
+    pub(crate) system: bool,
+}
+
+impl HostGrant {
+    /// Of the words of a grant; a target whose address names no port is reached at `default_ports`.
+    pub(crate) fn new<'a>(words: impl Iterator<Item = &'a str>, default_ports: &'static [u16]) -> Self {
+        let mut grant = Self { default_ports, has_ports: true, ..Self::default() };
+        for word in words {
+            match word {
+                TARGET => grant.target = true,
+                INSECURE => grant.insecure = true,
+                SYSTEM => grant.system = true,
+                host => grant.hosts.extend(HostPattern::parse(host)),
+            }
+        }
+        grant
+    }
+
+    /// The same for an interface without ports.
+    pub(crate) fn of_hosts<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let mut grant = Self::default();
+        for word in words {
+            match word {
+                TARGET => grant.target = true,
+                host => grant.hosts.extend(HostPattern::parse_host(host)),
+            }
+        }
+        grant
+    }
+
+    /// Whether a host and port (none for an interface without ports) may be reached by a call about `target`.
+    pub(crate) fn reach(&self, target: Option<&TargetAddress>, host: &str, port: Option<u16>) -> Option<Reach> {
+        let host = bare_host(host);
+        let is_literal = host.parse::<IpAddr>().is_ok();
+        let own = target.filter(|target| self.target && target.host == host && self.is_port_of(target, port)).map(|target| Reach {
+            private: true,
+            literal: is_literal && target.is_static,
+            is_target: true,
+        });
+        let granted = self.hosts.iter().filter(|pattern| pattern.matches(&host, port)).map(|pattern| Reach {
+            private: !pattern.is_wildcard(),
+            literal: is_literal && !pattern.is_wildcard(),
+            is_target: false,
+        });
+        own.into_iter().chain(granted).reduce(|a, b| Reach {
+            private: a.private || b.private,
+            literal: a.literal || b.literal,
+            is_target: a.is_target || b.is_target,
+        })
+    }
+
+    fn is_port_of(&self, target: &TargetAddress, port: Option<u16>) -> bool {
+        !self.has_ports || port.is_some_and(|port| target.port.map_or(self.default_ports.contains(&port), |own| own == port))
+    }
 }
 
 /// Why a host may be reached; decides which addresses its name may lead to.
@@ -95,28 +153,13 @@ pub(crate) struct Reach {
     private: bool,
     /// Link-local and metadata addresses are fine: the operator wrote the very address.
     literal: bool,
+    /// It is the call's own target.
+    pub(crate) is_target: bool,
 }
 
-impl HostGrant {
-    pub(crate) fn new(grant: &crate::grant::HttpGrant) -> Self {
-        let hosts = grant.hosts.iter().filter_map(|host| HostPattern::parse(host).ok()).collect();
-        Self { target: grant.target, hosts, insecure: grant.insecure }
-    }
-
-    /// Whether a host and port may be reached by a call about `target`.
-    pub(crate) fn reach(&self, target: Option<&TargetAddress>, host: &str, port: u16) -> Option<Reach> {
-        let host = bare_host(host);
-        let is_literal = host.parse::<IpAddr>().is_ok();
-        let own = target
-            .filter(|target| self.target && target.matches(&host, port))
-            .map(|target| Reach { private: true, literal: is_literal && target.is_static });
-        let granted = self
-            .hosts
-            .iter()
-            .filter(|pattern| pattern.matches(&host, port))
-            .map(|pattern| Reach { private: !pattern.is_wildcard(), literal: is_literal && !pattern.is_wildcard() });
-        own.into_iter().chain(granted).reduce(|a, b| Reach { private: a.private || b.private, literal: a.literal || b.literal })
-    }
+impl Reach {
+    /// Of what the system's own configuration names.
+    pub(crate) const SYSTEM: Self = Self { private: true, literal: true, is_target: false };
 }
 
 /// Why an address may not be connected to; none if it may.
@@ -163,6 +206,24 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
+/// `host`, `host:port`, `[v6]:port` or a bare IPv6 address; none if it is neither.
+pub(crate) fn split_host_port(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match text.rsplit_once(':') {
+        // More than one colon and no brackets is a bare IPv6 address.
+        Some((host, _)) if host.contains(':') && !host.ends_with(']') => (text, None),
+        Some((host, port)) => (host, Some(port.parse().ok()?)),
+        None => (text, None),
+    };
+    let host = bare_host(host);
+    (!host.is_empty()).then_some((host, port))
+}
+
+/// `host:port` as people write it, IPv6 addresses in brackets.
+pub(crate) fn host_port(host: &str, port: u16) -> String {
+    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+    if is_bare_v6 { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
 /// Lower case, without the brackets of IPv6 and the dot at the end of a full name.
 fn bare_host(host: &str) -> String {
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
@@ -172,17 +233,16 @@ fn bare_host(host: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grant::HttpGrant;
 
-    fn grant(target: bool, hosts: &[&str]) -> HostGrant {
-        HostGrant::new(&HttpGrant { target, hosts: hosts.iter().map(|&host| host.to_owned()).collect(), insecure: false })
+    fn grant(target: bool, hosts: &[&'static str]) -> HostGrant {
+        HostGrant::new(hosts.iter().copied().chain(target.then_some(TARGET)), &[80, 443])
     }
 
     #[test]
     fn a_call_reaches_its_own_target_and_nothing_else() {
         let check = |address: &str, host: &str, port: u16, want: bool| {
             let target = TargetAddress::parse(address, true);
-            assert_eq!(grant(true, &[]).reach(target.as_ref(), host, port).is_some(), want, "{address} {host}:{port}");
+            assert_eq!(grant(true, &[]).reach(target.as_ref(), host, Some(port)).is_some(), want, "{address} {host}:{port}");
         };
         check("localhost:9100", "localhost", 9100, true);
         check("localhost:9100", "LOCALHOST.", 9100, true);
@@ -196,13 +256,15 @@ mod tests {
         check("[::1]:9100", "::1", 9100, true);
         check("::1", "[::1]", 80, true);
         check("", "example.com", 80, false);
-        assert_eq!(grant(false, &[]).reach(TargetAddress::parse("a:1", true).as_ref(), "a", 1), None);
+        check("postgres://user:pass@db:5432/app", "db", 5432, true);
+        check("postgres://db/app", "db", 5432, false);
+        assert_eq!(grant(false, &[]).reach(TargetAddress::parse("a:1", true).as_ref(), "a", Some(1)), None);
     }
 
     #[test]
     fn granted_hosts_match_by_name_and_port() {
-        let check = |pattern: &str, host: &str, port: u16, want: bool| {
-            assert_eq!(grant(false, &[pattern]).reach(None, host, port).is_some(), want, "{pattern} {host}:{port}");
+        let check = |pattern: &'static str, host: &str, port: u16, want: bool| {
+            assert_eq!(grant(false, &[pattern]).reach(None, host, Some(port)).is_some(), want, "{pattern} {host}:{port}");
         };
         check("api.example.com:443", "api.example.com", 443, true);
         check("api.example.com:443", "api.example.com", 80, false);
@@ -220,7 +282,7 @@ mod tests {
     fn names_lead_only_where_they_may() {
         let refused = |grant: &HostGrant, target: Option<&str>, is_static: bool, host: &str, ip: &str| {
             let target = target.and_then(|address| TargetAddress::parse(address, is_static));
-            let reach = grant.reach(target.as_ref(), host, 80).unwrap();
+            let reach = grant.reach(target.as_ref(), host, Some(80)).unwrap();
             refusal(ip.parse().unwrap(), reach).is_some()
         };
         let own = grant(true, &[]);

@@ -1,0 +1,101 @@
+//! Every capability through a real guest: granted, used, counted, taken back.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread;
+
+use cepmon_tests::{Host, HostSettings, PATIENCE, guest};
+
+/// Sends back what it gets, over TCP and UDP on one port.
+fn start_echo() -> u16 {
+    let (listener, socket) = loop {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // The other protocol's port of that number may be taken.
+        if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()) {
+            break (listener, socket);
+        }
+    };
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        let mut bytes = [0; 64];
+        while let Ok((mut stream, _)) = listener.accept() {
+            let Ok(length) = stream.read(&mut bytes) else { continue };
+            stream.write_all(&bytes[..length]).ok();
+        }
+    });
+    thread::spawn(move || {
+        let mut bytes = [0; 64];
+        while let Ok((length, from)) = socket.recv_from(&mut bytes) {
+            socket.send_to(&bytes[..length], from).ok();
+        }
+    });
+    port
+}
+
+/// Answers every request on a Unix socket with `fine`.
+fn start_service(path: &Path) {
+    let listener = UnixListener::bind(path).unwrap();
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = Vec::new();
+            let mut byte = [0];
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|length| length == 1) {
+                head.push(byte[0]);
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nfine").ok();
+        }
+    });
+}
+
+fn ok(host: &Host, since: &str) -> Vec<String> {
+    host.sql(&format!("SELECT capability, min(value) FROM metrics.reach_ok WHERE ts > '{since}' GROUP BY capability ORDER BY capability"))
+        .lines()
+}
+
+#[test]
+fn every_capability_works_where_it_is_granted_and_only_there() {
+    let settings = HostSettings::new().environment("REACH_TOKEN", "s3cret");
+    let socket = settings.folder().join("service.sock");
+    start_service(&socket);
+    let config = format!(
+        "global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\n\
+         plugins: {{secrets: {{reach-token: {{value: '${{REACH_TOKEN}}'}}, other: {{value: x}}}}}}\n\
+         scrape_configs: [{{job_name: reach, plugin: reach, settings: {{socket: '{}'}}, \
+         static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]\n",
+        socket.display(),
+        start_echo()
+    );
+    let component = guest("reach");
+    let request = format!("unix-http:{}:GET /info", socket.display());
+    for arguments in
+        [&["plugin", "install", component.to_str().unwrap(), "--accept-capabilities"][..], &["plugin", "grant", "reach", &request]]
+    {
+        let done = settings.run(arguments);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
+    let mut host = settings.config(&config).start();
+    host.wait_for_count("SELECT count(*) FROM metrics.reach_calls_total", 2, PATIENCE);
+    assert_eq!(ok(&host, "1970-01-01"), ["dns|1", "icmp|1", "secrets|1", "tcp|1", "udp|1", "unix-http|1"], "{}", host.log());
+
+    // What a plugin keeps is there after a crash.
+    let calls = || host.value("SELECT max(value) FROM metrics.reach_calls_total").unwrap().parse::<f64>().unwrap();
+    let before = calls();
+    host.kill();
+    host.start_again();
+    let later = format!("SELECT count(*) FROM metrics.reach_calls_total WHERE value > {before}");
+    host.wait_for_count(&later, 1, PATIENCE);
+    let repeated = "SELECT count(*) - count(DISTINCT value) FROM metrics.reach_calls_total";
+    assert_eq!(host.value(repeated).unwrap(), "0", "the count went on where it was");
+
+    // One word less: the guest is told, the operator sees which command gives it back.
+    let revoked = host.run(&["plugin", "revoke", "reach", &request]);
+    assert_eq!(revoked.code, Some(0), "{}", revoked.stderr);
+    let since = host.value("SELECT max(ts) FROM metrics.reach_calls_total").unwrap();
+    assert_eq!(host.post("/-/reload", "", b"").status, 200);
+    host.wait_for_count(&format!("SELECT count(*) FROM metrics.reach_ok WHERE value = 0 AND ts > '{since}'"), 1, PATIENCE);
+    let denied = host.sql("SELECT DISTINCT capability FROM metrics.reach_ok WHERE value = 0");
+    assert_eq!(denied.column("capability"), ["unix-http"]);
+    assert!(host.log().contains(&format!("run: cepmon plugin grant reach '{request}'")), "{}", host.log());
+}
