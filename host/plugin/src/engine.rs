@@ -32,8 +32,17 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
+/// What ends a guest that does not end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Interruption {
+    /// The ticker.
+    Epochs,
+    /// The ticker; and fuel is counted, which costs speed and is the same on every machine.
+    EpochsAndFuel,
+}
+
 /// Makes the engine and starts its ticker, which ends with the engine's last clone.
-pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits, interruption: Interruption) -> Result<Engine, Error> {
     let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
     let mut config = Config::new();
     config.wasm_features(WasmFeatures::all().difference(features()), false);
@@ -41,6 +50,7 @@ pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, 
     // Guests are synchronous; parallelism comes from many guests. Component-model async would tax every call.
     config.concurrency_support(false);
     config.epoch_interruption(true);
+    config.consume_fuel(interruption == Interruption::EpochsAndFuel);
     config.cranelift_opt_level(OptLevel::Speed);
     config.max_wasm_stack(512 << 10);
     config.async_stack_size(1 << 20);

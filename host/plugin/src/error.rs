@@ -117,6 +117,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A recording cannot be used: record it again.
+    #[error("cannot use recording \"{}\": {problem}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Line and reason.
+        problem: String,
+    },
+
     /// A plugin cannot be built from source.
     #[error("cannot build plugin \"{}\": {problem}", folder.display())]
     Build {

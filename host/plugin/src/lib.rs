@@ -23,9 +23,12 @@ mod engine;
 mod abi;
 mod capability;
 mod verify;
+mod tape;
 mod cpu;
 mod stats;
 mod record;
+mod recording;
+mod failures;
 mod backoff;
 mod guest;
 mod load;
@@ -35,12 +38,15 @@ mod reload;
 mod status;
 mod install;
 mod author;
+mod exposition;
+mod trial;
 #[cfg(test)]
 mod testing;
 
 pub use author::{BuiltPlugin, Toolchain, build, wrap};
 pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
+pub use exposition::{exposition, failure_text, rows_text, verdict_text};
 pub use error::{CallError, Error, SettingsError};
 pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
@@ -52,9 +58,12 @@ pub use manifest::{
     PluginKind, Setting, SettingKind,
 };
 pub use package::{Digest, Package, inspect};
+pub use recording::{Failure, Input, Recording};
 pub use reload::ReloadReport;
 pub use stats::{LastFailure, PluginStats};
 pub use status::{PluginState, PluginStatus};
+pub use tape::HostCall;
+pub use trial::{Trial, TrialOptions, Tried};
 
 /// A mutex's content, also after a panic of another thread: everything behind mutexes here is valid at any time.
 fn lock_mutex<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
