@@ -39,14 +39,8 @@ impl Failures {
         if Input::weight(request) > MAX_BYTES {
             return;
         }
-        let failed = Failed {
-            time: SystemTime::now(),
-            version: version.to_owned(),
-            digest,
-            input: Input::of(request),
-            calls,
-            error: error.clone(),
-        };
+        let failed =
+            Failed { time: SystemTime::now(), version: version.to_owned(), digest, input: Input::of(request), calls, error: error.clone() };
         let mut failures = crate::lock_mutex(&self.0);
         failures.retain(|before| before.error.kind != error.kind);
         failures.truncate(MAX_FAILURES - 1);

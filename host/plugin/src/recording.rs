@@ -211,8 +211,8 @@ impl Recording {
 
     /// Writes it aside and renames it: a reader sees the old one or the new one.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let mut text = serde_json::to_string_pretty(self)
-            .map_err(|error| Error::Recording { path: path.to_owned(), problem: error.to_string() })?;
+        let mut text =
+            serde_json::to_string_pretty(self).map_err(|error| Error::Recording { path: path.to_owned(), problem: error.to_string() })?;
         text.push('\n');
         write_aside(path, text.as_bytes())
     }
@@ -267,10 +267,7 @@ mod tests {
         let stream = wit::types::LogStream { labels: vec![("a".to_owned(), "b".to_owned())], settings: "{\"x\":1}".to_owned() };
         let input = Input::of(&Request::Parse { lines: &batch, stream });
         let text = serde_json::to_string(&input).unwrap();
-        assert_eq!(
-            text,
-            r#"{"lines":{"lines":["one",{"base64":"dHf/bw=="}],"times_ns":[1,2],"labels":[["a","b"]],"settings":{"x":1}}}"#
-        );
+        assert_eq!(text, r#"{"lines":{"lines":["one",{"base64":"dHf/bw=="}],"times_ns":[1,2],"labels":[["a","b"]],"settings":{"x":1}}}"#);
         let Asked::Lines(lines, stream) = serde_json::from_str::<Input>(&text).unwrap().asked().unwrap() else { panic!("no lines") };
         assert_eq!((lines, &*stream.settings), (batch, "{\"x\":1}"));
     }

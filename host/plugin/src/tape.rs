@@ -90,11 +90,11 @@ enum Next<R> {
 }
 
 /// A value that a recording can hold: kept as it is, read as JSON later.
-trait Keep: fmt::Debug + Send + Weigh {
+trait Keep: fmt::Debug + Send + Weigh + 'static {
     fn to_json(&self) -> Value;
 }
 
-impl<T: Serialize + fmt::Debug + Send + Weigh> Keep for T {
+impl<T: Serialize + fmt::Debug + Send + Weigh + 'static> Keep for T {
     fn to_json(&self) -> Value {
         // Records of the contract have no map with keys that are no text, so this cannot fail.
         serde_json::to_value(self).unwrap_or(Value::Null)
@@ -146,7 +146,7 @@ struct KeptCall {
 }
 
 impl Recorder {
-    fn begin<A: Keep + 'static>(&mut self, call: &'static str, arguments: A) {
+    fn begin<A: Keep>(&mut self, call: &'static str, arguments: A) {
         if self.has_room(&arguments) {
             self.calls.push(KeptCall { call, arguments: Box::new(arguments), answer: None });
         }

@@ -77,7 +77,13 @@ impl Mask {
                 (Some(list), _) => self.bytes(list),
                 (_, Some(name)) if is_secret_name(name) => {
                     let name = name.to_owned();
-                    Value::Array(items.into_iter().enumerate().map(|(at, item)| if at == 0 { Value::String(name.clone()) } else { hidden(item) }).collect())
+                    Value::Array(
+                        items
+                            .into_iter()
+                            .enumerate()
+                            .map(|(at, item)| if at == 0 { Value::String(name.clone()) } else { hidden(item) })
+                            .collect(),
+                    )
                 }
                 _ => Value::Array(items.into_iter().map(|item| self.value(item)).collect()),
             },

@@ -227,12 +227,7 @@ impl tcp::HostConnection for Tap<'_> {
         )
     }
 
-    async fn start_tls(
-        &mut self,
-        connection: Resource<tcp::Connection>,
-        options: TlsOptions,
-        timeout_ns: u64,
-    ) -> Result<TlsInfo, Error> {
+    async fn start_tls(&mut self, connection: Resource<tcp::Connection>, options: TlsOptions, timeout_ns: u64) -> Result<TlsInfo, Error> {
         taped!(
             self,
             "tcp.start-tls",
