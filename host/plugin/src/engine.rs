@@ -32,17 +32,17 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
-/// What ends a guest that does not end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interruption {
-    /// The ticker.
-    Epochs,
-    /// The ticker; and fuel is counted, which costs speed and is the same on every machine.
-    EpochsAndFuel,
+/// Makes the engine and starts its ticker, which ends with the engine's last clone.
+pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+    start(cache_dir, limits, false)
 }
 
-/// Makes the engine and starts its ticker, which ends with the engine's last clone.
-pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits, interruption: Interruption) -> Result<Engine, Error> {
+/// The same, and fuel is counted: it costs speed, and is the same on every machine.
+pub(crate) fn open_counting_fuel(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+    start(cache_dir, limits, true)
+}
+
+fn start(cache_dir: Option<&Path>, limits: &Limits, counts_fuel: bool) -> Result<Engine, Error> {
     let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
     let mut config = Config::new();
     config.wasm_features(WasmFeatures::all().difference(features()), false);
@@ -50,7 +50,7 @@ pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits, interruption: Inte
     // Guests are synchronous; parallelism comes from many guests. Component-model async would tax every call.
     config.concurrency_support(false);
     config.epoch_interruption(true);
-    config.consume_fuel(interruption == Interruption::EpochsAndFuel);
+    config.consume_fuel(counts_fuel);
     config.cranelift_opt_level(OptLevel::Speed);
     config.max_wasm_stack(512 << 10);
     config.async_stack_size(1 << 20);

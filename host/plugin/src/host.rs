@@ -119,7 +119,7 @@ impl PluginHost {
     /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond.
     /// It blocks: not for a thread of the runtime.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let engine = engine::open(Some(&options.cache_dir), &options.limits, engine::Interruption::Epochs)?;
+        let engine = engine::open(Some(&options.cache_dir), &options.limits)?;
         let shared = Arc::new(Shared {
             host_name: options.host_name.clone(),
             external_labels: options.external_labels.clone(),

@@ -9,6 +9,7 @@ pub(crate) mod weight;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ impl Tape {
 
     /// Answers from a recording.
     pub(crate) fn replaying(calls: &[HostCall]) -> Self {
-        Self::Replaying(Replayer { calls: calls.iter().cloned().collect(), made: 0, problem: None })
+        Self::Replaying(Replayer { calls: calls.iter().cloned().collect(), made: 0, problem: None, reading: Duration::ZERO })
     }
 
     /// A host call begins.
@@ -197,11 +198,16 @@ pub(crate) struct Replayer {
     calls: VecDeque<HostCall>,
     made: usize,
     problem: Option<String>,
+    /// Time spent with the recording, which no host would need.
+    pub(crate) reading: Duration,
 }
 
 impl Replayer {
     fn answer<R: DeserializeOwned + Blank>(&mut self, call: &'static str, arguments: &dyn Keep) -> Next<R> {
-        match self.take(call, arguments) {
+        let began = Instant::now();
+        let answer = self.take(call, arguments);
+        self.reading += began.elapsed();
+        match answer {
             Ok(None) => Next::Never,
             Ok(Some(answer)) => Next::Answer(answer),
             Err(problem) => {

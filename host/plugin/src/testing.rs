@@ -262,7 +262,7 @@ fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, stat
         shared: Arc::new(shared),
         is_foreign: false,
     };
-    let engine = crate::engine::open(None, &limits, crate::engine::Interruption::Epochs).unwrap();
+    let engine = crate::engine::open(None, &limits).unwrap();
     let call = Call::new(target, Instant::now() + Duration::from_secs(20), &context.limits);
     Guest::new(&engine, &Arc::new(context), call, 1)
 }

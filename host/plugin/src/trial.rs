@@ -7,17 +7,18 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
+use cepmon_model::{LogBatch, SampleBatch};
 use serde_json::Value;
 
 use crate::abi;
-use crate::call::{Asked as Answered, Asking};
+use crate::call::Asking;
 use crate::capability::network::address::TargetAddress;
 use crate::capability::secrets::Secrets;
 use crate::capability::state::StateStore;
-use crate::engine::{self, Interruption};
+use crate::engine;
 use crate::exposition::{exposition, failure_text, rows_text, verdict_text};
 use crate::guest::{Answer, Shared};
-use crate::limits::{Limits, TotalMemory};
+use crate::limits::{CallLimits, Limits, TotalMemory};
 use crate::load::LoadedPlugin;
 use crate::lock::Effective;
 use crate::package::Package;
@@ -42,7 +43,7 @@ pub struct TrialOptions<'a> {
     pub host_name: String,
     /// Whether fuel is counted. It makes code slower, so nothing is timed with it.
     pub counts_fuel: bool,
-    /// Whether a guest is used again, as far as its manifest allows.
+    /// Whether a guest is used again, whatever its manifest says.
     pub reuses_guests: bool,
 }
 
@@ -70,8 +71,8 @@ pub struct Tried {
     pub divergence: Option<String>,
     /// What it cost, where it is counted.
     pub fuel: Option<u64>,
-    /// CPU time of this call, host functions included.
-    pub cpu: Duration,
+    /// Wall time of the call, without what a replay needed to read its recording.
+    pub wall: Duration,
     /// The most linear memory of a guest so far, bytes.
     pub peak_memory_bytes: u64,
 }
@@ -80,8 +81,8 @@ impl Trial {
     /// Compiles and links a plugin. It blocks: not for a thread of the runtime.
     pub fn open(package: &Package, options: TrialOptions<'_>) -> Result<Self, Error> {
         let limits = Limits::default();
-        let interruption = if options.counts_fuel { Interruption::EpochsAndFuel } else { Interruption::Epochs };
-        let engine = engine::open(Some(options.cache_dir), &limits, interruption)?;
+        let open = if options.counts_fuel { engine::open_counting_fuel } else { engine::open };
+        let engine = open(Some(options.cache_dir), &limits)?;
         let shared = Arc::new(Shared {
             host_name: options.host_name,
             external_labels: Vec::new(),
@@ -94,8 +95,14 @@ impl Trial {
         let effective = Effective { grants: options.grants, ..Effective::default() };
         let record = Record::default();
         let plugin = LoadedPlugin::load(&engine, package, &effective, &limits, &shared, &record)?;
-        let reuses_guests = options.reuses_guests && package.manifest.reuse;
-        Ok(Self { package: package.clone(), plugin: Arc::new(plugin), record, back_off: Mutex::default(), limits, reuses_guests })
+        Ok(Self {
+            package: package.clone(),
+            plugin: Arc::new(plugin),
+            record,
+            back_off: Mutex::default(),
+            limits,
+            reuses_guests: options.reuses_guests,
+        })
     }
 
     /// Checks settings against the plugin's schema and fills defaults in.
@@ -127,7 +134,6 @@ impl Trial {
         };
         // Every call is on its own: neither back-off nor the statistics of those before.
         *crate::lock_mutex(&self.back_off) = Default::default();
-        let before = self.record.counters.read();
         let asking = Asking {
             plugin: &self.plugin,
             back_off: &self.back_off,
@@ -144,17 +150,13 @@ impl Trial {
             Asked::Target(..) => None,
         };
         let limits = &self.plugin.context.limits;
-        let answered = asking.ask(&request, |answer| text(answer, lines, limits)).await;
-        let after = self.record.counters.read();
-        Ok(self.tried(input, answered, after.cpu.saturating_sub(before.cpu), after.peak_memory_bytes))
-    }
-
-    fn tried(&self, input: &Input, answered: Answered<String>, cpu: Duration, peak_memory_bytes: u64) -> Tried {
+        let began = Instant::now();
+        let answered = asking.ask(&request, |answer| verified(answer, lines, limits)).await;
+        let wall = began.elapsed();
         let (output, error) = match answered.result {
-            Ok(output) => (output, None),
+            Ok(answer) => (answer.text(lines), None),
             Err(error) => (failure_text(&error), Some(error)),
         };
-        let manifest = &self.package.manifest;
         let facts = Facts {
             plugin: &manifest.name,
             version: &manifest.version.to_string(),
@@ -163,33 +165,52 @@ impl Trial {
             error: error.as_ref(),
             output: &output,
         };
-        let (recording, divergence) = match &answered.tape {
-            Tape::Recording(calls) => (Recording::of(&facts, input.clone(), calls), None),
-            Tape::Replaying(replayer) => (Recording::of(&facts, input.clone(), &Default::default()), replayer.problem()),
-            Tape::Off => (Recording::of(&facts, input.clone(), &Default::default()), None),
+        let recording = match &answered.tape {
+            Tape::Recording(calls) => Recording::of(&facts, input.clone(), calls),
+            _ => Recording::of(&facts, input.clone(), &Default::default()),
         };
-        Tried { output, error, recording, divergence, fuel: answered.fuel, cpu, peak_memory_bytes }
+        let (divergence, reading) = match &answered.tape {
+            Tape::Replaying(replayer) => (replayer.problem(), replayer.reading),
+            _ => (None, Duration::ZERO),
+        };
+        let peak_memory_bytes = self.record.counters.read().peak_memory_bytes;
+        Ok(Tried { output, error, recording, divergence, fuel: answered.fuel, wall: wall.saturating_sub(reading), peak_memory_bytes })
     }
 }
 
-/// The answer as text, verified as a server would.
-fn text(answer: Answer, lines: Option<&LineBatch>, limits: &crate::limits::CallLimits) -> Result<String, String> {
+/// An answer that a server would take.
+enum Verified {
+    Samples(SampleBatch),
+    Verdict(Verdict),
+    Rows(LogBatch),
+}
+
+impl Verified {
+    fn text(&self, lines: Option<&LineBatch>) -> String {
+        match self {
+            Self::Samples(batch) => exposition(batch),
+            Self::Verdict(verdict) => verdict_text(verdict),
+            Self::Rows(batch) => rows_text(batch, lines.unwrap_or(&LineBatch::default())),
+        }
+    }
+}
+
+fn verified(answer: Answer, lines: Option<&LineBatch>, limits: &CallLimits) -> Result<Verified, String> {
     let samples = |batch| {
         let mut batch = abi::sample_batch(batch);
         verify::samples(&mut batch, limits).map(|()| batch)
     };
     match (answer, lines) {
-        (Answer::Batch(batch), _) => samples(batch).map(|batch| exposition(&batch)),
+        (Answer::Batch(batch), _) => samples(batch).map(Verified::Samples),
         (Answer::Outcome(outcome), _) => {
             let detail = crate::capability::log::escaped(&outcome.detail);
-            let verdict = Verdict { is_up: outcome.is_up, detail, samples: samples(outcome.samples)? };
-            Ok(verdict_text(&verdict))
+            Ok(Verified::Verdict(Verdict { is_up: outcome.is_up, detail, samples: samples(outcome.samples)? }))
         }
         (Answer::Rows(rows), Some(lines)) => {
             let numbers = rows.fields.len();
             let batch = abi::log_batch(rows);
             verify::rows(&batch, numbers, &lines.bytes, lines.len(), limits)?;
-            Ok(rows_text(&batch, lines))
+            Ok(Verified::Rows(batch))
         }
         (Answer::Rows(_), None) => Err("an answer of another world".to_owned()),
     }
