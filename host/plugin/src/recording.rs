@@ -112,6 +112,16 @@ impl Input {
         }
     }
 
+    /// Lines of a file, all read at that time.
+    pub fn of_lines(lines: &[&[u8]], read_time_ns: i64, settings: Value) -> Self {
+        let text = |bytes: &&[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => Value::from(text),
+            Err(_) => bytes::encoded(bytes.to_vec()),
+        };
+        let times_ns = vec![read_time_ns; lines.len()];
+        Self::Lines { lines: lines.iter().map(text).collect(), times_ns, labels: Vec::new(), settings }
+    }
+
     /// Bytes of what may be large.
     pub(crate) fn weight(request: &Request<'_>) -> usize {
         match request {

@@ -69,14 +69,7 @@ fn open_replaying(package: &Package, cache: &Path, counts_fuel: bool) -> Result<
 }
 
 fn options(grants: Grants, cache: &Path) -> TrialOptions<'_> {
-    TrialOptions {
-        grants,
-        secrets: Default::default(),
-        cache_dir: cache,
-        host_name: host_name(),
-        counts_fuel: false,
-        reuses_guests: false,
-    }
+    TrialOptions { grants, secrets: Default::default(), cache_dir: cache, host_name: host_name(), counts_fuel: false, reuses_guests: false }
 }
 
 /// The host's name as `serve` gives it to plugins.

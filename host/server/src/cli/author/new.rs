@@ -61,7 +61,9 @@ pub(crate) fn run(args: &NewArgs, output: &mut Output) -> Result<(), Failure> {
 fn check_name(name: &str) -> anyhow::Result<()> {
     let file = default_bundled_plugins_dir().map(|folder| folder.join(format!("{name}.wasm")));
     if file.is_some_and(|file| file.is_file()) {
-        return Err(anyhow!("cannot name it \"{name}\": a plugin of that name comes with cepmon, and yours would take its place; take another"));
+        return Err(anyhow!(
+            "cannot name it \"{name}\": a plugin of that name comes with cepmon, and yours would take its place; take another"
+        ));
     }
     Ok(())
 }
@@ -157,6 +159,6 @@ mod tests {
             let bad = message(make(PluginKind::Probe, name, &parent.path().join("bad")).unwrap_err());
             assert!(bad.contains("expected [a-z][a-z0-9-]{0,62}"), "{name}: {bad}");
         }
-        assert!(!parent.path().join("bad").exists());
+        assert!(!parent.path().join("bad").try_exists().unwrap());
     }
 }
