@@ -17,6 +17,7 @@ use crate::capability::network::socket::Sockets;
 use crate::capability::secrets::Secrets;
 use crate::capability::state::{StateStore, Values};
 use crate::cpu::CpuMeter;
+use crate::grant::Capability;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
 use crate::stats::Counters;
 use crate::uses::Uses;
@@ -74,6 +75,14 @@ pub(crate) struct GuestState {
     pub(crate) limiter: MemoryLimiter,
     pub(crate) sockets: Sockets,
     wasi: Option<Box<(WasiCtx, ResourceTable)>>,
+}
+
+impl GuestState {
+    /// Counts a call of a host function that the grants allow, and what of them it used.
+    pub(crate) fn used(&self, capability: Capability, object: &str) {
+        self.context.counters.count_host_call();
+        self.context.uses.record(capability, object);
+    }
 }
 
 impl WasiView for GuestState {

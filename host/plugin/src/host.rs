@@ -16,7 +16,7 @@ use crate::capability::secrets::Secrets;
 use crate::capability::state::StateStore;
 use crate::error::suggestion;
 use crate::guest::{Answer, Request, Shared};
-use crate::limits::{Limits, TotalMemory};
+use crate::limits::{LimitOverrides, Limits, TotalMemory};
 use crate::manifest::PluginKind;
 use crate::reload::{Entry, Loading};
 use crate::{CallError, Error, PluginStatus, ReloadReport, SettingsError, engine, verify};
@@ -36,6 +36,8 @@ pub struct Options {
     pub external_labels: Vec<(String, String)>,
     /// Limits of guests.
     pub limits: Limits,
+    /// Limits of single plugins, by name.
+    pub overrides: BTreeMap<String, LimitOverrides>,
     /// Where the values of `state` are kept.
     pub state: Arc<dyn StateStore>,
 }
@@ -52,6 +54,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) shared: Arc<Shared>,
     pub(crate) plugins: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// By plugin; read at the next load.
+    pub(crate) overrides: RwLock<BTreeMap<String, LimitOverrides>>,
     /// Held while a folder is read, so that two reloads do not mix.
     pub(crate) reloading: Mutex<()>,
 }
@@ -128,7 +132,8 @@ impl PluginHost {
             state: Arc::clone(&options.state),
             secrets: RwLock::default(),
         });
-        let inner = Arc::new(Inner { options, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
+        let overrides = RwLock::new(options.overrides.clone());
+        let inner = Arc::new(Inner { overrides, options, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
         Loading::new(&inner)?.run();
         start_sweeper(&inner)?;
         Ok(Self { inner })
@@ -142,6 +147,18 @@ impl PluginHost {
             Ok(loading) => loading.run(),
             Err(error) => ReloadReport { failed: vec![(String::new(), error.line())], ..ReloadReport::default() },
         }
+    }
+
+    /// Limits of single plugins from now on, by name; plugins whose limits change are linked anew, calls under way end on the old ones.
+    /// It blocks like [`PluginHost::reload`].
+    pub fn set_limits(&self, overrides: BTreeMap<String, LimitOverrides>) {
+        let mut current = self.inner.overrides.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *current == overrides {
+            return;
+        }
+        *current = overrides;
+        drop(current);
+        self.reload();
     }
 
     /// The secrets that guests may ask for from now on, by the names that the configuration gives them.

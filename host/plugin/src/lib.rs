@@ -16,6 +16,7 @@ mod settings;
 mod grant;
 mod access;
 mod uses;
+mod audit;
 mod package;
 mod lock;
 mod limits;
@@ -38,6 +39,7 @@ mod author;
 #[cfg(test)]
 mod testing;
 
+pub use audit::{Finding, audit};
 pub use author::{BuiltPlugin, Toolchain, build, wrap};
 pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
@@ -45,7 +47,7 @@ pub use error::{CallError, Error, SettingsError};
 pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
 pub use install::{InstallPlan, Installed, grant, install, list, plan, remove, revoke, show};
-pub use limits::Limits;
+pub use limits::{LimitOverrides, Limits};
 pub use lock::{LockEntry, LockFile, write_bundled_lock};
 pub use manifest::{
     AskedHosts, AskedLimits, AskedPaths, AskedRequests, AskedSecrets, AskedState, Capabilities, MANIFEST_SECTION, Manifest, Metric,

@@ -10,6 +10,7 @@ use crate::backoff::BackOff;
 use crate::error::Error;
 use crate::grant::{Capability, Grants};
 use crate::host::Inner;
+use crate::limits::CallLimits;
 use crate::load::LoadedPlugin;
 use crate::lock::{BUNDLED_LOCK, Effective, LockFile, OPERATOR_LOCK, effective, wasm_files};
 use crate::package::{Digest, Package, inspect};
@@ -123,11 +124,14 @@ impl<'a> Loading<'a> {
             Err(error) => (None, Effective::default(), error),
             Ok(package) => {
                 let effective = effective(&self.operator, bundled, &package);
-                if let Some(before) = before.filter(|before| before.runs(package.digest, &effective)) {
+                let overrides = self.inner.overrides.read().unwrap_or_else(PoisonError::into_inner);
+                let overrides = overrides.get(&name).cloned().unwrap_or_default();
+                let limits = self.inner.options.limits.of(&package.manifest, &overrides);
+                if let Some(before) = before.filter(|before| before.runs(package.digest, &effective, &limits)) {
                     return fresh(Some(package), effective, before.loaded.clone());
                 }
                 let inner = self.inner;
-                match LoadedPlugin::load(&inner.engine, &package, &effective, &inner.options.limits, &inner.shared, &record) {
+                match LoadedPlugin::load(&inner.engine, &package, &effective, limits, &inner.shared, &record) {
                     Ok(loaded) => {
                         // A new file or grant begins with a clean slate.
                         *crate::lock_mutex(&back_off) = BackOff::default();
@@ -150,8 +154,9 @@ impl<'a> Loading<'a> {
 }
 
 impl Entry {
-    fn runs(&self, digest: Digest, effective: &Effective) -> bool {
-        self.loaded.is_ok() && self.effective == *effective && self.package.as_ref().is_some_and(|package| package.digest == digest)
+    fn runs(&self, digest: Digest, effective: &Effective, limits: &CallLimits) -> bool {
+        let is_file = self.package.as_ref().is_some_and(|package| package.digest == digest);
+        is_file && self.effective == *effective && self.loaded.as_ref().is_ok_and(|loaded| loaded.context.limits == *limits)
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -14,7 +14,7 @@ use crate::capability::http::HttpClient;
 use crate::capability::network::address::TargetAddress;
 use crate::capability::state::StateStore;
 use crate::guest::{Call, Guest, PluginContext, Shared};
-use crate::limits::TotalMemory;
+use crate::limits::{LimitOverrides, TotalMemory};
 use crate::lock::{LockEntry, OPERATOR_HEADER, OPERATOR_LOCK};
 use crate::package::inspect_bytes;
 use crate::{Capability, Grants, Limits, LockFile, Manifest, Options, PluginHost, TargetSpec, wrap};
@@ -180,6 +180,7 @@ impl TestHost {
             host_name: "test-host".to_owned(),
             external_labels: Vec::new(),
             limits,
+            overrides: BTreeMap::new(),
             state: Arc::new(MemoryStore::default()),
         };
         let host = PluginHost::open(options).unwrap();
@@ -253,7 +254,7 @@ fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, stat
     };
     let context = PluginContext {
         name: plugin.to_owned(),
-        limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap()),
+        limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap(), &LimitOverrides::default()),
         access: Access::new(grants),
         uses: Default::default(),
         http: HttpClient::default(),

@@ -1,6 +1,7 @@
 //! `cepmon serve`: opens everything in order, runs it until a signal, closes it in reverse. Each part's work is its own; here is
 //! only who knows whom, and what a reload touches.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use cepmon_alert::{BoxError, Evaluate};
 use cepmon_model::Clock;
-use cepmon_plugin::{PluginHost, PluginState, PluginStatus};
+use cepmon_plugin::{LimitOverrides, PluginHost, PluginState, PluginStatus};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
 use futures::FutureExt;
@@ -26,7 +27,7 @@ use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigErrors, StorageConfig};
 use crate::host_name::host_name;
-use crate::live_table::{PluginsTable, TargetsTable};
+use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare};
 use crate::schedule::ScrapePool;
 use crate::stored_state::StoredState;
@@ -188,6 +189,7 @@ impl Server {
             host_name: host_name.clone(),
             external_labels: config.external_labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             limits: cepmon_plugin::Limits::default(),
+            overrides: call_limits(config),
             state: Arc::new(StoredState::new(Arc::clone(&storage))),
         })?);
         plugins.plugins().iter().for_each(log_plugin);
@@ -195,7 +197,12 @@ impl Server {
         let sql_options = SqlOptions { memory_bytes: SQL_MEMORY_BYTES, timeout: SQL_TIMEOUT, spill_dir: args.data_dir.join("spill") };
         let sql = SqlEngine::new(
             Arc::clone(&storage),
-            vec![Arc::new(PluginsTable::new(Arc::clone(&plugins))), Arc::new(TargetsTable::new(Arc::clone(&pool)))],
+            vec![
+                Arc::new(PluginsTable::new(Arc::clone(&plugins), Arc::clone(&pool), Arc::clone(&storage))),
+                Arc::new(PluginUsesTable::new(Arc::clone(&plugins))),
+                Arc::new(PluginAuditTable::new(Arc::clone(&plugins))),
+                Arc::new(TargetsTable::new(Arc::clone(&pool))),
+            ],
             sql_options,
         )?;
         let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));
@@ -226,7 +233,8 @@ impl Server {
     async fn apply(&self, prepared: Prepared) {
         let Prepared { config, job_settings, log_settings, alerting, secrets } = prepared;
         self.plugins.set_secrets(secrets);
-        let report = self.pool.apply(&config.jobs, &job_settings);
+        tokio::task::block_in_place(|| self.plugins.set_limits(call_limits(&config)));
+        let report = self.pool.apply(&config.jobs, &job_settings, &config.plugin_limits);
         self.agent.apply(&config.log_sources, &log_settings).await;
         tokio::task::block_in_place(|| self.alerting.apply(alerting));
         let fixed = [
@@ -336,6 +344,10 @@ fn storage_options(args: &ServeArgs, config: &StorageConfig) -> StorageOptions {
         logs_retention: retention(&config.logs),
         ..StorageOptions::new(&args.data_dir)
     }
+}
+
+fn call_limits(config: &Config) -> BTreeMap<String, LimitOverrides> {
+    config.plugin_limits.iter().map(|(name, limits)| (name.clone(), limits.calls.clone())).collect()
 }
 
 fn log_replay(report: &OpenReport) {

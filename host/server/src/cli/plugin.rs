@@ -9,6 +9,7 @@ use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, Pl
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::audit::{self, AuditArgs};
 use super::install::{self, InstallArgs};
 use super::output::Output;
 use super::printable::printable;
@@ -58,6 +59,8 @@ pub(crate) enum PluginCommand {
     Grant(GrantArgs),
     /// Take a grant back
     Revoke(GrantArgs),
+    /// Name grants that a running server's plugins never used, and narrower ones that would have been enough
+    Audit(AuditArgs),
 }
 
 /// Options of `grant` and `revoke`.
@@ -107,6 +110,7 @@ impl Folders {
             host_name: String::new(),
             external_labels: Vec::new(),
             limits: Limits::default(),
+            overrides: Default::default(),
             state: Arc::new(NoState),
         })?;
         Ok(host.plugins())
@@ -127,6 +131,7 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
             let names = cepmon_plugin::write_bundled_lock(folder)?;
             writeln!(output, "{}: {}", folder.join("bundled.lock").display(), names.join(", "))?;
         }
+        PluginCommand::Audit(args) => audit::run(args, output)?,
         PluginCommand::Install(args) => install::run(args, output)?,
         PluginCommand::List { folders } => list(&folders.load()?, output)?,
         PluginCommand::Show { name, folders } => show(folders.load()?, name, output)?,
