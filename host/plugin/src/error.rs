@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cepmon_model::FailureKind;
+use cepmon_model::{FailureKind, nearest_name};
 
 /// Why a plugin could not be read, checked, granted, installed or built.
 #[derive(Debug, thiserror::Error)]
@@ -195,10 +195,5 @@ pub(crate) fn joined(error: &wasmtime::Error) -> String {
 
 /// `; did you mean "…"?` when one of the candidates is near, else nothing.
 pub(crate) fn suggestion<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min()
-        .map(|(_, candidate)| format!("; did you mean \"{candidate}\"?"))
-        .unwrap_or_default()
+    nearest_name(word, candidates).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default()
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cepmon_alert::Evaluate;
+use cepmon_model::nearest_name;
 use cepmon_plugin::{PluginHost, PluginKind, Secrets};
 
 use crate::alerting::{AlertingConfig, load_alerting};
-use crate::config::{Config, ConfigErrors, SecretSource, suggestion};
+use crate::config::{Config, ConfigErrors, SecretSource};
 
 /// A configuration that can be applied.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Wanted<'_> {
     fn check(&self, plugins: &PluginHost, settings: &serde_json::Value, problems: &mut Vec<(String, String)>) -> Arc<str> {
         let known = plugins.plugins();
         let Some(status) = known.iter().find(|status| status.name == self.plugin) else {
-            let way_out = match suggestion(self.plugin, known.iter().map(|status| status.name.as_str())) {
+            let way_out = match nearest_name(self.plugin, known.iter().map(|status| status.name.as_str())) {
                 Some(name) => format!("did you mean \"{name}\"?"),
                 None => "install it: cepmon plugin install FILE".to_owned(),
             };

@@ -205,7 +205,7 @@ fn problems(plugin: &PluginStatus) -> impl Iterator<Item = &str> {
 
 fn show(plugins: Vec<PluginStatus>, name: &str, output: &mut impl Write) -> Result<(), Failure> {
     let Some(plugin) = plugins.iter().find(|plugin| plugin.name == name) else {
-        let near = crate::config::suggestion(name, plugins.iter().map(|plugin| plugin.name.as_str()));
+        let near = cepmon_model::nearest_name(name, plugins.iter().map(|plugin| plugin.name.as_str()));
         let near = near.map(|near| format!("; did you mean \"{near}\"")).unwrap_or_default();
         return Err(anyhow::anyhow!("cannot find plugin \"{name}\"{near}; run: cepmon plugin list").into());
     };
