@@ -38,7 +38,7 @@ mod author;
 #[cfg(test)]
 mod testing;
 
-pub use author::{BuiltPlugin, Toolchain, build, wrap};
+pub use author::{BuiltPlugin, build, wrap};
 pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
 pub use error::{CallError, Error, SettingsError};
