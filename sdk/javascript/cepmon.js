@@ -5,6 +5,8 @@
 
 import { write } from 'cepmon:plugin/log@0.1.0';
 
+import { decode, encode } from './utf8.js';
+
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/;
 const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 const MAX_WARNINGS = 32;
@@ -12,6 +14,14 @@ const NO_TIME = -(1n << 63n);
 const NO_FIELD = 0xffffffff;
 const IN_EXTRA = 0x80000000;
 const NONE = { start: 0, len: 0 };
+
+// QuickJS has none.
+globalThis.console ??= Object.fromEntries(
+  Object.entries({ debug: 'debug', log: 'info', info: 'info', warn: 'warn', error: 'error' }).map(([name, level]) => [
+    name,
+    (...words) => write(level, words.join(' ')),
+  ]),
+);
 
 /** How serious a log line is: OpenTelemetry's numbers. */
 export const severity = { trace: 1, debug: 5, info: 9, warn: 13, error: 17, fatal: 21 };
@@ -42,12 +52,11 @@ export function probe(check) {
 export function logParser(parse) {
   return {
     parse(lines, offsets) {
-      const decoder = new TextDecoder();
       const rows = [];
       for (let index = 0; index * 2 < offsets.length; index++) {
         let row = new Row(index);
         try {
-          parse(decoder.decode(lines.slice(offsets[index * 2], offsets[index * 2 + 1])), row);
+          parse(decode(lines.slice(offsets[index * 2], offsets[index * 2 + 1])), row);
         } catch (error) {
           write('warn', describe(error));
           row = new Row(index);
@@ -57,11 +66,6 @@ export function logParser(parse) {
       return logBatch(rows);
     },
   };
-}
-
-/** A line for the operator. */
-export function log(message) {
-  write('info', String(message));
 }
 
 /** The samples of one call. */
@@ -107,7 +111,7 @@ export class Batch {
       }
     }
     return {
-      text: text.bytes(), families, series, values, timestampsMs: [], startTimesMs: [], stale: [], exemplars: [],
+      text: text.bytes(), families, series: Uint32Array.from(series), values: Float64Array.from(values), timestampsMs: [], startTimesMs: [], stale: [], exemplars: [],
       nativeHistograms: [], warnings: this.#warnings,
     };
   }
@@ -175,22 +179,22 @@ function logBatch(rows) {
   const hasTimes = rows.some((row) => row.timeNs !== NO_TIME);
   return {
     keys,
-    rows: rows.map((row) => row.index),
-    timesNs: hasTimes ? rows.map((row) => row.timeNs) : [],
+    rows: Uint32Array.from(rows, (row) => row.index),
+    timesNs: hasTimes ? BigInt64Array.from(rows, (row) => row.timeNs) : [],
     severities: Uint8Array.from(rows, (row) => row.number),
-    fields,
+    // Not a plain array: componentize-qjs takes numbers beyond 2^31 in typed arrays only.
+    fields: Uint32Array.from(fields),
     extra: extra.bytes(),
   };
 }
 
 /** Words one after the other in one buffer. */
 class Text {
-  #encoder = new TextEncoder();
   #pieces = [];
   #length = 0;
 
   add(words) {
-    const piece = this.#encoder.encode(words);
+    const piece = encode(words);
     const start = this.#length;
     this.#pieces.push(piece);
     this.#length += piece.length;
@@ -209,7 +213,7 @@ class Text {
 }
 
 function readable(target) {
-  return { ...target, settings: JSON.parse(target.settings || '{}'), timeoutMs: Number(target.timeoutNs / 1000000n) };
+  return { ...target, settings: JSON.parse(target.settings || '{}'), timeoutMs: Number(target.timeoutNs) / 1e6 };
 }
 
 function guarded(call) {

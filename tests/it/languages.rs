@@ -74,25 +74,27 @@ fn python_makes_exporters_probes_and_log_parsers() {
 fn javascript_makes_exporters_probes_and_log_parsers() {
     let examples = root().join("sdk/examples/javascript");
     let Some(plugins) = built(JAVASCRIPT, ["elasticsearch", "couchdb-up", "pino-log"].map(|name| examples.join(name))) else { return };
+    let Some(clock) = built(JAVASCRIPT, [root().join("tests/it/languages/wall-clock")]) else { return };
     let (search, broken) = (Target::page(CLUSTER), Target::page("no JSON"));
     let couch = Target::page(r#"{"status": "ok", "seeds": {"other": {"pending_updates": 7}}}"#);
     let jobs = format!(
         "- {{job_name: search, plugin: elasticsearch, static_configs: [{{targets: ['{}', '{}', '{}']}}]}}\n\
-         - {{job_name: couch, plugin: couchdb-up, static_configs: [{{targets: ['{}']}}]}}\n",
+         - {{job_name: couch, plugin: couchdb-up, static_configs: [{{targets: ['{}']}}]}}\n\
+         - {{job_name: clock, plugin: wall-clock}}\n",
         search.address(),
         broken.address(),
         closed_port(),
         couch.address()
     );
-    let host = started(&plugins, &jobs, "pino-log", PINO_LOG);
+    let host = started(&[plugins, clock].concat(), &jobs, "pino-log", PINO_LOG);
 
     host.wait_for_count("SELECT count(*) FROM metrics.elasticsearch_cluster_health_active_shards", 2, PATIENCE);
     let status = host.sql("SELECT DISTINCT color, value, cluster FROM metrics.elasticsearch_cluster_health_status ORDER BY color");
     assert_eq!(status.lines(), ["green|0|shop \"north\"", "red|0|shop \"north\"", "yellow|1|shop \"north\""]);
     let family = host.sql("SELECT DISTINCT type, help FROM series WHERE metric = 'elasticsearch_cluster_health_active_shards'");
     assert_eq!(family.lines(), ["gauge|Shards at work."]);
-    let imports = host.run(&["plugin", "show", "elasticsearch", "--cache-dir", &cache()]).stdout;
-    assert!(imports.contains("cepmon:plugin/http") && !imports.contains("wasi:"), "{imports}");
+    let shown = host.run(&["plugin", "show", "elasticsearch", "--cache-dir", &cache()]).stdout;
+    assert!(shown.contains("cepmon:plugin/http") && !shown.contains("cepmon:plugin/files"), "the world holds what it asks for: {shown}");
     let guests = host.sql("SELECT calls > 1, peak_memory_bytes < 32 * 1048576 FROM plugins WHERE name = 'elasticsearch'");
     assert_eq!(guests.lines(), ["true|true"], "small enough to be used again");
     let errors =
@@ -104,6 +106,11 @@ fn javascript_makes_exporters_probes_and_log_parsers() {
     assert_eq!(host.sql("SELECT DISTINCT value FROM metrics.probe_couchdb_seeding").lines(), ["1"]);
 
     host.wait_for_count("SELECT count(*) FROM logs", 3, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM metrics.wall_clock_seconds", 2, PATIENCE);
+    let clock = host.sql("SELECT DISTINCT abs(value - extract(epoch FROM ts)) < 600 FROM metrics.wall_clock_seconds");
+    assert_eq!(clock.lines(), ["true"]);
+    assert!(host.count("SELECT count(DISTINCT value) FROM metrics.wall_clock_chance") >= 2, "chance differs from call to call");
+    assert!(host.log().contains("the console works"), "{}", host.log());
     let rows = host.sql("SELECT level, fields['msg'], fields['req'], ts < '2026-11-24T19:00:02Z' FROM logs ORDER BY line");
     assert_eq!(rows.lines(), ["info|started \"fast\"|{\"id\":1}|true", "error|gone||true", "|||false"]);
 }

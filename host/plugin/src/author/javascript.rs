@@ -1,6 +1,6 @@
 //! JavaScript: componentize-qjs puts QuickJS and `app.js` with what it imports into one component of 1.7 MB. jco's `--backend quickjs` is
-//! the same program with 350 MB around it. WASI is not stubbed: with the tool's stubs `new Date()` and `console.log` end the guest, and the
-//! host gives nothing more than these (`capability/wasi.rs`).
+//! the same program with 350 MB around it. WASI is not stubbed: with the tool's stubs `new Date()` ends the guest, and the host
+//! gives nothing more than these (`capability/wasi.rs`).
 
 use std::ffi::OsStr;
 use std::fmt::Display;
@@ -13,10 +13,14 @@ const TOOL: Tool = Tool { name: "componentize-qjs", folder: "node_modules/.bin",
 
 /// What the author imports as `cepmon` and `cepmon/http`. A component finds modules beneath its own folder only, so they are put where
 /// npm would put them.
-const SDK: [(&str, &str); 3] = [
+const SDK: [(&str, &str); 4] = [
     ("cepmon.js", include_str!("../../../../sdk/javascript/cepmon.js")),
     ("http.js", include_str!("../../../../sdk/javascript/http.js")),
-    ("package.json", r#"{"name": "cepmon", "type": "module", "exports": {".": "./cepmon.js", "./http": "./http.js"}}"#),
+    ("utf8.js", include_str!("../../../../sdk/javascript/utf8.js")),
+    (
+        "package.json",
+        r#"{"name": "cepmon", "type": "module", "exports": {".": "./cepmon.js", "./http": "./http.js", "./utf8": "./utf8.js"}}"#,
+    ),
 ];
 
 pub(super) fn componentize(source: &Source, say: &impl Fn(&dyn Display)) -> Result<Vec<u8>, Error> {
