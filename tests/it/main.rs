@@ -20,6 +20,8 @@ mod crash;
 mod first_light;
 /// Guests that misbehave, and grants.
 mod hostile;
+/// Plugins in Python and JavaScript, from their sources to SQL.
+mod languages;
 /// Licences of everything that is linked.
 mod licence;
 /// Log files that are followed.

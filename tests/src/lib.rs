@@ -15,7 +15,7 @@ mod sql;
 mod target;
 mod wait;
 
-pub use executable::{bundled_plugins, cepmon, compared_program, guest, python_with_duckdb};
+pub use executable::{bundled_plugins, cepmon, compared_program, guest, kept_folder, python_with_duckdb, with_language_tool};
 pub use host::{Finished, Host, HostSettings};
 pub use mailbox::{Mail, Mailbox};
 pub use sql::Rows;

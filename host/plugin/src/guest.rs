@@ -4,9 +4,9 @@
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use wasmtime::component::{InstancePre, ResourceTable};
+use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::abi::{exporter, log_parser, probe, wit};
 use crate::access::Access;
@@ -16,6 +16,7 @@ use crate::capability::network::address::TargetAddress;
 use crate::capability::network::socket::Sockets;
 use crate::capability::secrets::Secrets;
 use crate::capability::state::{StateStore, Values};
+use crate::capability::wasi::Wasi;
 use crate::cpu::CpuMeter;
 use crate::grant::Capability;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
@@ -74,7 +75,7 @@ pub(crate) struct GuestState {
     pub(crate) log: LogSink,
     pub(crate) limiter: MemoryLimiter,
     pub(crate) sockets: Sockets,
-    wasi: Option<Box<(WasiCtx, ResourceTable)>>,
+    wasi: Option<Box<Wasi>>,
 }
 
 impl GuestState {
@@ -88,7 +89,7 @@ impl GuestState {
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi.as_mut().expect("BUG: WASI is linked for a guest that is not foreign");
-        WasiCtxView { ctx: &mut wasi.0, table: &mut wasi.1 }
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
     }
 }
 
@@ -144,11 +145,7 @@ impl Guest {
     pub(crate) fn new(engine: &Engine, context: &Arc<PluginContext>, call: Call, calls_left: u32) -> Self {
         let limiter = MemoryLimiter::new(&context.limits, Arc::clone(&context.shared.total_memory));
         let log = LogSink::new(Arc::clone(context));
-        let wasi = context.is_foreign.then(|| {
-            let mut table = ResourceTable::new();
-            table.set_max_capacity(MAX_RESOURCES);
-            Box::new((crate::capability::wasi::context(&log), table))
-        });
+        let wasi = context.is_foreign.then(|| Box::new(Wasi::new(&log)));
         let mut store =
             Store::new(engine, GuestState { context: Arc::clone(context), call, log, limiter, sockets: Sockets::default(), wasi });
         store.limiter(|state| &mut state.limiter);
@@ -204,9 +201,13 @@ impl Guest {
         self.store.data()
     }
 
-    /// The call is over; what it opened ends with it.
+    /// The call is over; what it opened ends with it, and what it wrote without a newline goes to the log.
     pub(crate) fn end(&mut self) {
-        self.store.data_mut().sockets.close_all();
+        let state = self.store.data_mut();
+        state.sockets.close_all();
+        if let Some(wasi) = &state.wasi {
+            wasi.end_call();
+        }
     }
 
     #[cfg(test)]

@@ -40,7 +40,7 @@ mod author;
 mod testing;
 
 pub use audit::{Finding, audit};
-pub use author::{BuiltPlugin, Toolchain, build, wrap};
+pub use author::{BuiltPlugin, build, wrap};
 pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
 pub use error::{CallError, Error, SettingsError};

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, PluginState, PluginStatus, Toolchain};
+use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, PluginState, PluginStatus};
 use clap::{Args, Subcommand};
 
 use super::Failure;
@@ -24,7 +24,7 @@ pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it at the next re
 pub(crate) enum PluginCommand {
     /// Compile plugins from source: DIR becomes DIR/NAME.wasm, with its manifest inside
     Build {
-        /// Folders with Cargo.toml, plugin.toml and src
+        /// Folders with a plugin.toml, and with Cargo.toml (Rust), app.py (Python) or app.js (JavaScript)
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
@@ -120,9 +120,7 @@ impl Folders {
 pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Failure> {
     match command {
         PluginCommand::Build { folders } => {
-            let toolchain = Toolchain::find()?;
-            writeln!(std::io::stderr(), "building with {toolchain}")?;
-            for built in cepmon_plugin::build(folders, &toolchain)? {
+            for built in cepmon_plugin::build(folders, |tool| eprintln!("building with {tool}"))? {
                 let (path, kib) = (built.path.display(), built.package.bytes.len().div_ceil(1024));
                 writeln!(output, "{path}  {} {}, {kib} KiB", built.package.manifest.kind, built.package.manifest.version)?;
             }
