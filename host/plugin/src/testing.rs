@@ -290,3 +290,22 @@ fn acceptor(clients: Arc<dyn rustls::server::danger::ClientCertVerifier>) -> tok
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
+
+/// A minisign key pair.
+pub(crate) struct Signer(minisign::KeyPair);
+
+impl Signer {
+    pub(crate) fn new() -> Self {
+        Self(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
+    }
+
+    /// Its public key, as `plugins.trusted_keys` takes it.
+    pub(crate) fn public_key(&self) -> String {
+        self.0.pk.to_base64()
+    }
+
+    /// A signature, as `minisign -S` writes it.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> String {
+        minisign::sign(None, &self.0.sk, bytes, Some("trusted comment"), Some("signature")).unwrap().into_string()
+    }
+}

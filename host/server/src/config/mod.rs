@@ -14,7 +14,7 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use check::{CLASSIC_PLUGIN, Config, Job, LogSource, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig};
+pub use check::{CLASSIC_PLUGIN, Config, Job, LogSource, PluginSources, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig};
 pub use problem::{FileProblems, Position, Problem, suggestion};
 pub use yaml::Node;
 
