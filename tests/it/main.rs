@@ -20,6 +20,8 @@ mod crash;
 mod first_light;
 /// Guests that misbehave, and grants.
 mod hostile;
+/// Installing from everywhere, and what is left when it is killed.
+mod install;
 /// Licences of everything that is linked.
 mod licence;
 /// Log files that are followed.

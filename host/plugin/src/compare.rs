@@ -39,6 +39,10 @@ impl Changes {
         lost.map(|metric| metric.name.as_str()).collect()
     }
 
+    pub(crate) fn is_same_file(&self) -> bool {
+        self.is_same_file
+    }
+
     /// One line for each difference, sorted by what it is about.
     fn lines(&self) -> Vec<String> {
         let (old, new) = (&*self.old, &*self.new);

@@ -183,7 +183,8 @@ fn recover(folder: &Path, lock: &LockFile) -> Result<(), Error> {
         return Err(Error::file("clear", &staging)(error));
     }
     let read = Error::file("read plugins folder", folder);
-    let leftovers = std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
+    let leftovers =
+        std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
     for name in leftovers.map_err(read)? {
         let text = name.to_string_lossy();
         if text.starts_with('.') && text.ends_with(".new") {
@@ -196,8 +197,7 @@ fn recover(folder: &Path, lock: &LockFile) -> Result<(), Error> {
 /// Keeps in the store only what a rollback could bring back.
 fn prune_store(folder: &Path, lock: &LockFile) -> Result<(), Error> {
     let store = folder.join(STORE);
-    let wanted: Vec<String> =
-        lock.plugins.iter().filter_map(|entry| Some(content_name(&entry.previous.as_ref()?.digest))).collect();
+    let wanted: Vec<String> = lock.plugins.iter().filter_map(|entry| Some(content_name(&entry.previous.as_ref()?.digest))).collect();
     let entries = match std::fs::read_dir(&store) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -160,7 +160,8 @@ impl PluginHost {
     /// What can be seen of the folders now; when it has changed and stays the same, it is time for a [`PluginHost::reload`].
     pub fn folder_state(&self) -> FolderState {
         let options = &self.inner.options;
-        let folders: Vec<&std::path::Path> = [Some(&options.plugins_dir), options.bundled_dir.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        let folders: Vec<&std::path::Path> =
+            [Some(&options.plugins_dir), options.bundled_dir.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
         FolderState::of(&folders)
     }
 

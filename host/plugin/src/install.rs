@@ -15,7 +15,7 @@ use crate::grant::{Capability, Grants};
 use crate::limits::Limits;
 use crate::lock::{BUNDLED_LOCK, LockEntry, LockFile, OPERATOR_LOCK, effective};
 use crate::package::{Package, inspect_bytes, read_plugin_file};
-use crate::source::Candidate;
+use crate::source::{Candidate, SourceOptions, fetch};
 
 /// What installing a plugin would do; its `Display` is what the operator reads before he answers.
 #[derive(Debug, Clone)]
@@ -94,7 +94,8 @@ pub fn plan(plugins_dir: &Path, bundled_dir: Option<&Path>, candidate: Candidate
 impl InstallPlan {
     /// Whether the very file is installed already.
     pub fn is_installed(&self) -> bool {
-        self.entry.as_ref().is_some_and(|entry| entry.digest == self.candidate.package.digest.to_string()) && self.changes.is_some()
+        let is_locked = self.entry.as_ref().is_some_and(|entry| entry.digest == self.candidate.package.digest.to_string());
+        is_locked && self.changes.as_ref().is_some_and(Changes::is_same_file)
     }
 
     /// The same plan with what was granted elsewhere: no more than that, and what is not granted here is new.
@@ -219,6 +220,34 @@ pub(crate) fn put(draft: &mut folder::Draft, candidate: &Candidate, granted: Gra
     draft.put(entry, package.digest, Arc::clone(&package.bytes));
 }
 
+/// Fetches a plugin again from where the lock says that it came from; by its name, if it came from an index.
+pub fn fetch_upgrade(plugins_dir: &Path, name: &str, options: &SourceOptions) -> Result<Candidate, Error> {
+    let lock = LockFile::read(&plugins_dir.join(OPERATOR_LOCK))?;
+    let Some(entry) = lock.find(name) else { return Err(unknown(name, &list(plugins_dir)?)) };
+    let candidate = match (&entry.index, &entry.source) {
+        (Some(index), _) => {
+            let index = options.index.as_ref().unwrap_or(index).clone();
+            fetch(name, &SourceOptions { index: Some(index), ..options.clone() })?
+        }
+        (None, Some(source)) => fetch(source, options)?,
+        (None, None) => {
+            let problem = format!("{OPERATOR_LOCK} does not say where it came from; run: cepmon plugin install SOURCE");
+            return Err(Error::Undecided { origin: name.to_owned(), problem });
+        }
+    };
+    if candidate.package.manifest.name == name {
+        return Ok(candidate);
+    }
+    let problem = format!("it is the plugin \"{}\", not \"{name}\" any more", candidate.package.manifest.name);
+    Err(Error::Distrust { origin: candidate.source, problem })
+}
+
+/// The names in the operator's lock that say where they came from.
+pub fn upgradable(plugins_dir: &Path) -> Result<Vec<String>, Error> {
+    let lock = LockFile::read(&plugins_dir.join(OPERATOR_LOCK))?;
+    Ok(lock.plugins.into_iter().filter(|entry| entry.source.is_some()).map(|entry| entry.name).collect())
+}
+
 /// Brings the file and the grants back that were there before the last install, and keeps the present ones for the next rollback.
 /// Gives the version that is in force then.
 pub fn rollback(plugins_dir: &Path, name: &str) -> Result<String, Error> {
@@ -271,13 +300,14 @@ fn list_with(folder: &Path, plugins_dir: &Path) -> Result<Vec<Installed>, Error>
     let _whole_changes_only = folder::hold_shared(plugins_dir)?;
     let operator = LockFile::read(&plugins_dir.join(OPERATOR_LOCK))?;
     let bundled = LockFile::read(&folder.join(BUNDLED_LOCK))?;
-    let installed = plugin_files(folder, &LockFile::read(&folder.join(OPERATOR_LOCK))?)?.into_iter().map(|file| match read_package(&file) {
-        Ok(package) => {
-            let effective = effective(&operator, &bundled, &package);
-            Installed { path: file.path, package: Ok(package), granted: effective.grants, note: effective.note }
-        }
-        Err(error) => Installed { path: file.path, package: Err(error.line()), granted: Grants::default(), note: String::new() },
-    });
+    let installed =
+        plugin_files(folder, &LockFile::read(&folder.join(OPERATOR_LOCK))?)?.into_iter().map(|file| match read_package(&file) {
+            Ok(package) => {
+                let effective = effective(&operator, &bundled, &package);
+                Installed { path: file.path, package: Ok(package), granted: effective.grants, note: effective.note }
+            }
+            Err(error) => Installed { path: file.path, package: Err(error.line()), granted: Grants::default(), note: String::new() },
+        });
     Ok(installed.collect())
 }
 

@@ -48,17 +48,17 @@ mod author;
 mod testing;
 
 pub use author::{BuiltPlugin, Toolchain, build, wrap};
+pub use bundle::{export, import, plan_import};
 pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
+pub use compare::Changes;
 pub use error::{CallError, Error, SettingsError};
 pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
-pub use bundle::{export, import, plan_import};
-pub use compare::Changes;
-pub use install::{InstallPlan, Installed, grant, install, list, plan, remove, revoke, rollback, show};
+pub use install::{InstallPlan, Installed, fetch_upgrade, grant, install, list, plan, remove, revoke, rollback, show, upgradable};
 pub use limits::Limits;
-pub use locked::differences;
 pub use lock::{LockEntry, LockFile, write_bundled_lock};
+pub use locked::differences;
 pub use manifest::{
     AskedHosts, AskedLimits, AskedPaths, AskedRequests, AskedSecrets, AskedState, Capabilities, MANIFEST_SECTION, Manifest, Metric,
     PluginKind, Setting, SettingKind,

@@ -43,7 +43,9 @@ pub(crate) fn verify<'k>(keys: &'k [TrustedKey], bytes: &[u8], signature: &str) 
     // Without the hash of the first generation, which minisign has not written since 2019.
     match key.key.verify(bytes, &parsed, false) {
         Ok(()) => Ok(&key.id),
-        Err(minisign_verify::Error::UnexpectedAlgorithm) => Err("its signature is of the old kind; sign it with: minisign -H -S".to_owned()),
+        Err(minisign_verify::Error::UnexpectedAlgorithm) => {
+            Err("its signature is of the old kind; sign it with: minisign -H -S".to_owned())
+        }
         Err(_) => Err(format!("it is not what the key {id} signed")),
     }
 }

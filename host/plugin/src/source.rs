@@ -101,9 +101,7 @@ pub fn fetch(text: &str, options: &SourceOptions) -> Result<Candidate, Error> {
 fn open(text: &str, options: &SourceOptions) -> Result<Box<dyn Source>, Error> {
     let looks_for_signature = !options.trust.keys.is_empty();
     match Origin::parse(text)? {
-        Origin::Url(url) => {
-            Ok(Box::new(https::Download { client: Client::new(options.ca_file.as_deref())?, url, looks_for_signature }))
-        }
+        Origin::Url(url) => Ok(Box::new(https::Download { client: Client::new(options.ca_file.as_deref())?, url, looks_for_signature })),
         Origin::Path(path) => Ok(Box::new(path::LocalFile { path })),
         Origin::Name { name, version } => {
             let Some(index) = &options.index else {

@@ -173,17 +173,22 @@ impl TestHost {
         let plugins_dir = folder.path().join("plugins");
         std::fs::create_dir(&plugins_dir).unwrap();
         put(&plugins_dir, plugins);
-        let options = Options {
-            plugins_dir,
-            bundled_dir: Some(folder.path().join("bundled")),
-            cache_dir: folder.path().join("cache"),
+        let options = Self::options_in(folder.path(), limits);
+        let host = PluginHost::open(options).unwrap();
+        Self { folder, host }
+    }
+
+    /// Options of a host in a folder.
+    pub(crate) fn options_in(folder: &Path, limits: Limits) -> Options {
+        Options {
+            plugins_dir: folder.join("plugins"),
+            bundled_dir: Some(folder.join("bundled")),
+            cache_dir: folder.join("cache"),
             host_name: "test-host".to_owned(),
             external_labels: Vec::new(),
             limits,
             state: Arc::new(MemoryStore::default()),
-        };
-        let host = PluginHost::open(options).unwrap();
-        Self { folder, host }
+        }
     }
 
     pub(crate) fn plugins_dir(&self) -> std::path::PathBuf {

@@ -23,7 +23,15 @@ impl FolderState {
         let locks = folders.iter().flat_map(|folder| [folder.join(OPERATOR_LOCK), folder.join(BUNDLED_LOCK)]);
         // A folder that cannot be read looks like an empty one; the reload that follows says why.
         let files = folders.iter().flat_map(|folder| wasm_files(folder).unwrap_or_default());
-        Self(locks.chain(files).map(|path| { let look = look(&path); (path, look) }).collect())
+        Self(
+            locks
+                .chain(files)
+                .map(|path| {
+                    let look = look(&path);
+                    (path, look)
+                })
+                .collect(),
+        )
     }
 }
 

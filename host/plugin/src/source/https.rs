@@ -138,10 +138,13 @@ impl Client {
         let port = url.port_or_known_default().unwrap_or(443);
         let late = |_| format!("\"{host}\" did not answer for {} s", PATIENCE.as_secs());
         let connect = async {
-            let stream = TcpStream::connect((bare_host, port)).await.map_err(|error| format!("cannot connect to \"{host}:{port}\": {error}"))?;
+            let stream =
+                TcpStream::connect((bare_host, port)).await.map_err(|error| format!("cannot connect to \"{host}:{port}\": {error}"))?;
             let name = ServerName::try_from(bare_host.to_owned()).map_err(|_| format!("\"{host}\" is not a server name"))?;
             let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
-            tls.map_err(|error| format!("cannot make a TLS connection to \"{host}:{port}\": {error}; --ca-file adds an authority of your own"))
+            tls.map_err(|error| {
+                format!("cannot make a TLS connection to \"{host}:{port}\": {error}; --ca-file adds an authority of your own")
+            })
         };
         let stream = tokio::time::timeout(PATIENCE, connect).await.map_err(late)??;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
@@ -156,11 +159,14 @@ impl Client {
             .header(header::CONNECTION, "close")
             .body(Empty::<Bytes>::new())
             .map_err(|error| error.to_string())?;
-        let response = tokio::time::timeout(PATIENCE, sender.send_request(request)).await.map_err(late)?.map_err(|error| error.to_string())?;
+        let response =
+            tokio::time::timeout(PATIENCE, sender.send_request(request)).await.map_err(late)?.map_err(|error| error.to_string())?;
         let status = response.status();
         if status.is_redirection() {
             let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
-            return location.map(|location| Answer::Elsewhere(location.to_owned())).ok_or(format!("the server answered {status} without a place"));
+            return location
+                .map(|location| Answer::Elsewhere(location.to_owned()))
+                .ok_or(format!("the server answered {status} without a place"));
         }
         if status != StatusCode::OK {
             return Ok(Answer::Status(status));
