@@ -19,6 +19,7 @@ use crate::guest::{Answer, Request, Shared};
 use crate::limits::{LimitOverrides, Limits, TotalMemory};
 use crate::manifest::PluginKind;
 use crate::reload::{Entry, Loading};
+use crate::watch::FolderState;
 use crate::{CallError, Error, PluginStatus, ReloadReport, SettingsError, engine, verify};
 
 /// How a host is set up.
@@ -51,6 +52,8 @@ pub struct PluginHost {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) options: Options,
+    /// Runs exactly what the lock files say, or nothing.
+    pub(crate) is_locked: bool,
     pub(crate) engine: Engine,
     pub(crate) shared: Arc<Shared>,
     pub(crate) plugins: RwLock<BTreeMap<String, Arc<Entry>>>,
@@ -122,6 +125,16 @@ impl PluginHost {
     /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond.
     /// It blocks: not for a thread of the runtime.
     pub fn open(options: Options) -> Result<Self, Error> {
+        Self::open_with(options, false)
+    }
+
+    /// The same, but exactly what the lock files say and nothing else: with a file that is in no lock, has another digest or is
+    /// missing it does not start, and a reload that would lead there changes nothing.
+    pub fn open_locked(options: Options) -> Result<Self, Error> {
+        Self::open_with(options, true)
+    }
+
+    fn open_with(options: Options, is_locked: bool) -> Result<Self, Error> {
         let engine = engine::open(Some(&options.cache_dir), &options.limits)?;
         let shared = Arc::new(Shared {
             host_name: options.host_name.clone(),
@@ -133,7 +146,8 @@ impl PluginHost {
             secrets: RwLock::default(),
         });
         let overrides = RwLock::new(options.overrides.clone());
-        let inner = Arc::new(Inner { overrides, options, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
+        let inner =
+            Arc::new(Inner { overrides, options, is_locked, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
         Loading::new(&inner)?.run();
         start_sweeper(&inner)?;
         Ok(Self { inner })
@@ -159,6 +173,14 @@ impl PluginHost {
         *current = overrides;
         drop(current);
         self.reload();
+    }
+
+    /// What can be seen of the folders now; when it has changed and stays the same, it is time for a [`PluginHost::reload`].
+    pub fn folder_state(&self) -> FolderState {
+        let options = &self.inner.options;
+        let folders: Vec<&std::path::Path> =
+            [Some(&options.plugins_dir), options.bundled_dir.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        FolderState::of(&folders)
     }
 
     /// The secrets that guests may ask for from now on, by the names that the configuration gives them.

@@ -1,7 +1,9 @@
 //! The command line: what each command takes, what it prints and the code it ends with: 0 fine, 1 it failed, 2 bad usage or bad
 //! configuration. The work is done by the parts that the commands call.
 
+mod at_risk;
 mod audit;
+mod bundle;
 mod check;
 mod http_client;
 mod install;
@@ -10,6 +12,8 @@ mod plugin;
 mod printable;
 mod serve;
 mod sql;
+mod supply;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -10,14 +10,16 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::audit::{self, AuditArgs};
+use super::bundle::{self, BundleArgs, ImportArgs, VerifyArgs};
 use super::install::{self, InstallArgs};
 use super::output::Output;
 use super::printable::printable;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
+use super::upgrade::{self, DiffArgs, RollbackArgs, UpgradeArgs};
 use crate::web::grant_words;
 
 /// What a running server needs to see a change.
-pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it at the next reload (SIGHUP, or POST /-/reload)";
+pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it within seconds";
 
 /// The commands below `cepmon plugin`.
 #[derive(Debug, Subcommand)]
@@ -36,6 +38,18 @@ pub(crate) enum PluginCommand {
     },
     /// Install a plugin, after showing what it asks for
     Install(InstallArgs),
+    /// Show what another version of a plugin would change, and which rules would lose a metric; changes nothing
+    Diff(DiffArgs),
+    /// Install newer versions from where plugins came from, after showing what changes
+    Upgrade(UpgradeArgs),
+    /// Bring back the file and the grants from before the last install
+    Rollback(RollbackArgs),
+    /// Compare every file with the lock files, and its signature with the trusted keys
+    Verify(VerifyArgs),
+    /// Write installed plugins and their grants into a tar, for machines without a network
+    Export(BundleArgs),
+    /// Install the plugins of such a tar, after showing what they ask for
+    Import(ImportArgs),
     /// List all plugins and what they may do
     List {
         #[command(flatten)]
@@ -131,6 +145,12 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
         }
         PluginCommand::Audit(args) => audit::run(args, output)?,
         PluginCommand::Install(args) => install::run(args, output)?,
+        PluginCommand::Diff(args) => upgrade::diff(args, output)?,
+        PluginCommand::Upgrade(args) => upgrade::run(args, output)?,
+        PluginCommand::Rollback(args) => upgrade::rollback(args, output)?,
+        PluginCommand::Verify(args) => bundle::verify(args, output)?,
+        PluginCommand::Export(args) => bundle::export(args, output)?,
+        PluginCommand::Import(args) => bundle::import(args, output)?,
         PluginCommand::List { folders } => list(&folders.load()?, output)?,
         PluginCommand::Show { name, folders } => show(folders.load()?, name, output)?,
         PluginCommand::Remove { name, folder } => {

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use cepmon_alert::Secret;
 use cepmon_model::{LabelSet, LabelSetBuilder, is_label_name};
-use cepmon_plugin::{LimitOverrides, Limits};
+use cepmon_plugin::{LimitOverrides, Limits, TrustedKey};
 use serde_json::{Value, json};
 
-use super::file::{Bytes, ConfigFile, PluginLimitsSection, RetentionLimits, ScrapeSection, SecretSection, StaticSection};
+use super::file::{
+    Bytes, ConfigFile, PluginLimitsSection, PluginsSection, RetentionLimits, ScrapeSection, SecretSection, StaticSection,
+};
 use super::problem::Problem;
 use super::yaml::Node;
 
@@ -45,6 +47,10 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The operator's plugins folder.
     pub plugins_dir: Option<PathBuf>,
+    /// Where plugins may come from.
+    pub plugin_sources: PluginSources,
+    /// Run exactly the files that the lock files name, or do not start.
+    pub are_plugins_locked: bool,
     /// Where the secrets of plugins come from, by name.
     pub secrets: BTreeMap<String, SecretSource>,
     /// Limits of single plugins, by name.
@@ -133,6 +139,17 @@ pub struct PluginLimits {
     pub series: Option<u64>,
 }
 
+/// Where plugins may come from; for the command line, the server downloads nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PluginSources {
+    /// The index of names, a path or a URL.
+    pub index: Option<String>,
+    /// Whose signatures count.
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Authorities beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// Where a secret of plugins comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SecretSource {
@@ -202,6 +219,8 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
             logs: retention(&file.storage.retention.logs),
         },
         plugins_dir: file.plugins.dir.as_ref().map(|dir| base_dir.join(dir)),
+        plugin_sources: checker.plugin_sources(&file.plugins, base_dir),
+        are_plugins_locked: file.plugins.locked,
         secrets,
         plugin_limits,
         web: WebConfig { listen, hosts: file.web.hosts.clone(), is_insecure: file.web.insecure },
@@ -216,6 +235,21 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn problem(&mut self, path: &str, message: &str) {
         self.problems.push(Problem::new(self.root.at(path).position, message));
+    }
+
+    fn plugin_sources(&mut self, section: &PluginsSection, base_dir: &Path) -> PluginSources {
+        let mut trusted_keys = Vec::new();
+        for (index, text) in section.trusted_keys.iter().enumerate() {
+            match TrustedKey::parse(text) {
+                Ok(key) => trusted_keys.push(key),
+                Err(error) => self.problem(&format!("plugins.trusted_keys[{index}]"), &error.to_string()),
+            }
+        }
+        let index = section.index.as_ref().map(|index| match index.contains("://") {
+            true => index.clone(),
+            false => base_dir.join(index).display().to_string(),
+        });
+        PluginSources { index, trusted_keys, ca_file: section.ca_file.as_ref().map(|path| base_dir.join(path)) }
     }
 
     fn positive(&mut self, duration: Duration, path: &str) {

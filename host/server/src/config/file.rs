@@ -153,6 +153,14 @@ pub(super) struct RetentionLimits {
 pub(super) struct PluginsSection {
     /// The operator's plugins folder; the command line wins.
     pub dir: Option<String>,
+    /// Where `cepmon plugin install NAME` looks names up: a path relative to this file, or an `https://` URL.
+    pub index: Option<String>,
+    /// Public keys (minisign) whose signatures let a plugin in that comes over the network.
+    pub trusted_keys: Vec<String>,
+    /// Certificates of authorities to trust beside the system's when a plugin is downloaded.
+    pub ca_file: Option<String>,
+    /// Run exactly the files that the lock files name, or do not start.
+    pub locked: bool,
     /// Passwords and tokens by name; each plugin sees those that it was granted.
     pub secrets: BTreeMap<String, SecretSection>,
     /// Limits of single plugins, by name, where the usual ones do not do.

@@ -14,7 +14,9 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use check::{CLASSIC_PLUGIN, Config, Job, LogSource, PluginLimits, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig};
+pub use check::{
+    CLASSIC_PLUGIN, Config, Job, LogSource, PluginLimits, PluginSources, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig,
+};
 pub use problem::{FileProblems, Position, Problem};
 pub use yaml::Node;
 
