@@ -89,7 +89,8 @@ fn javascript_makes_exporters_probes_and_log_parsers() {
     let host = started(&[plugins, clock].concat(), &jobs, "pino-log", PINO_LOG);
 
     host.wait_for_count("SELECT count(*) FROM metrics.elasticsearch_cluster_health_active_shards", 2, PATIENCE);
-    let status = host.sql("SELECT DISTINCT color, value, cluster FROM metrics.elasticsearch_cluster_health_status ORDER BY color");
+    let status =
+        host.sql("SELECT DISTINCT color, value, labels['cluster'] FROM metrics.elasticsearch_cluster_health_status ORDER BY color");
     assert_eq!(status.lines(), ["green|0|shop \"north\"", "red|0|shop \"north\"", "yellow|1|shop \"north\""]);
     let family = host.sql("SELECT DISTINCT type, help FROM series WHERE metric = 'elasticsearch_cluster_health_active_shards'");
     assert_eq!(family.lines(), ["gauge|Shards at work."]);
@@ -127,7 +128,7 @@ fn a_guest_of_wasi_finds_no_variables_no_files_and_no_network() {
 
     host.wait_for_count("SELECT count(*) FROM metrics.curious_time_seconds", 2, PATIENCE);
     let found = host.sql("SELECT DISTINCT what, value FROM metrics.curious_found ORDER BY what");
-    let nothing = ["argument", "connect", "file", "list", "listen", "relative", "resolve", "variable", "write"];
+    let nothing = ["arguments", "connect", "file", "list", "listen", "relative", "resolve", "variable", "variables", "write"];
     assert_eq!(found.lines(), nothing.map(|what| format!("{what}|0")));
     assert_eq!(target.requests(), 0);
     // What it may have.

@@ -1,7 +1,6 @@
 //! The contract as the tools of other languages want it: a folder of WIT with a world of its own for each plugin. Their components
 //! import the whole world, used or not, so the world holds what the manifest asks for and nothing else.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::abi::{PACKAGE, VERSION};
@@ -22,14 +21,14 @@ pub(super) fn write(folder: &Path, manifest: &Manifest) -> Result<PathBuf, Error
 }
 
 fn world(manifest: &Manifest) -> String {
-    let mut world = format!("package cepmon:guest;\nworld {WORLD} {{\n");
-    let always = ["log", "config", "clock"];
     let asked = Capability::ALL.into_iter().filter(|&capability| manifest.capabilities.reason(capability).is_some());
-    for interface in always.into_iter().chain(asked.map(Capability::as_str)) {
-        let _ = writeln!(world, "  import {PACKAGE}/{interface}@{VERSION};");
-    }
-    let _ = writeln!(world, "  export {PACKAGE}/{}@{VERSION};\n}}", manifest.kind.export());
-    world
+    let imports: Vec<String> = ["log", "config", "clock"]
+        .into_iter()
+        .chain(asked.map(Capability::as_str))
+        .map(|interface| format!("  import {PACKAGE}/{interface}@{VERSION};\n"))
+        .collect();
+    let export = manifest.kind.export();
+    format!("package cepmon:guest;\nworld {WORLD} {{\n{}  export {PACKAGE}/{export}@{VERSION};\n}}\n", imports.concat())
 }
 
 /// Writes a file with the folders above it.

@@ -41,6 +41,8 @@ impl Tool {
         say(&program.display());
         let mut command = Command::new(&program);
         command.args(arguments).current_dir(&source.folder).stdin(Stdio::null());
+        // Both tools are written in Rust; where they themselves are in their code says nothing to the author.
+        command.env("RUST_BACKTRACE", "0");
         let finished = command.output().map_err(|error| source.fail(format!("cannot run {}: {error}", program.display())))?;
         if !finished.status.success() {
             let printed = String::from_utf8_lossy(&[finished.stdout, finished.stderr].concat()).trim().to_owned();

@@ -1,5 +1,7 @@
 """Looks for what a WASI guest might find: variables, arguments, files, the network. What it may have is time and chance."""
 
+# Host names are made ready with it, and at run time there is nothing to import it from.
+import encodings.idna
 import os
 import socket
 import sys
@@ -37,6 +39,7 @@ def collect(target, batch):
             sys.stdout.write(f"{type(error).__name__}\n")
         else:
             found.sample(1, what=name)
-    found.sample(len(sys.argv) - 1, what="argument")
+    found.sample(len(os.environ), what="variables")
+    found.sample(len(sys.argv), what="arguments")
     batch.gauge("curious_time_seconds").sample(time.time())
     batch.gauge("curious_chance").sample(int.from_bytes(os.urandom(6), "big"))
