@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::Error;
 use crate::limits::Limits;
@@ -66,8 +67,11 @@ pub(crate) fn hold_shared(folder: &Path) -> Result<Option<File>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::file("open plugins folder", folder)(error)),
     };
-    take(&file, FlockOperation::LockShared, folder)?;
-    Ok(Some(file))
+    match flock(&file, FlockOperation::LockShared) {
+        // A file system without locks: reading is not worth less than it was.
+        Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => Ok(Some(file)),
+        Err(errno) => Err(Error::file("lock plugins folder", folder)(errno.into())),
+    }
 }
 
 /// The file that a rollback would bring back, if it is there and undamaged.
@@ -126,7 +130,7 @@ impl Draft {
 pub(crate) fn change<T>(folder: &Path, draw: impl FnOnce(&mut Draft) -> Result<T, Error>) -> Result<T, Error> {
     std::fs::create_dir_all(folder).map_err(Error::file("create plugins folder", folder))?;
     let held = File::open(folder).map_err(Error::file("open plugins folder", folder))?;
-    take(&held, FlockOperation::LockExclusive, folder)?;
+    flock(&held, FlockOperation::LockExclusive).map_err(|errno| Error::file("lock plugins folder", folder)(errno.into()))?;
     let before = LockFile::read(&folder.join(OPERATOR_LOCK))?;
     recover(folder, &before)?;
     let mut draft = Draft { folder: folder.to_owned(), lock: before.clone(), files: Vec::new(), removed: Vec::new() };
@@ -225,10 +229,6 @@ fn keep(path: &Path, kept: &Path) -> Result<(), Error> {
     }
     let bytes = std::fs::read(path).map_err(Error::file("read plugin file", path))?;
     write_aside(kept, &bytes)
-}
-
-fn take(file: &File, operation: FlockOperation, folder: &Path) -> Result<(), Error> {
-    flock(file, operation).map_err(|errno| Error::file("lock plugins folder", folder)(errno.into()))
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {
