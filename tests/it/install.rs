@@ -44,7 +44,7 @@ fn version(version: &str) -> Vec<u8> {
 
 /// A version that asks for another file.
 fn greedy(number: &str) -> Vec<u8> {
-    component(&[("version = \"0.1.0\"", &format!("version = \"{number}\"")), ("/etc/hostname", "/etc/timezone")])
+    component(&[("version = \"0.1.0\"", &format!("version = \"{number}\"")), ("[\"/etc/hostname\"]", "[\"/etc/timezone\"]")])
 }
 
 /// The digest as the program prints it: what it says of a file that it is asked to install with a wrong one.
@@ -99,7 +99,7 @@ fn a_url_needs_a_digest_or_a_signature_and_both_have_to_fit() {
     let forged = shelf.put("/forged.wasm", &bytes);
     shelf.put("/forged.wasm.minisig", author.sign(&version("0.2.0")).as_bytes());
     let (key, strange) = (author.key(), stranger.key());
-    let install = |source: &str, more: &[&str]| plugin(&settings, &[&["install", source, "--accept-capabilities"], more].concat());
+    let install = |source: &str, more: &[&str]| plugin(&settings, &[&["install", source, "--accept-capabilities"][..], more].concat());
 
     assert_refused(&install(&bare, &[]), 2, "nobody answers for it; pass its digest");
     assert_refused(&install(&bare, &["--key", &key]), 2, "no pinned key has signed it");
@@ -151,7 +151,7 @@ fn only_https_with_a_known_authority_and_a_bounded_answer_is_fetched() {
 fn consent_is_needed_for_what_is_new_and_only_for_that() {
     let settings = HostSettings::new();
     let write = |bytes: Vec<u8>| fs::write(settings.folder().join("p.wasm"), bytes).unwrap();
-    let install = |more: &[&str]| plugin(&settings, &[&["install", "./p.wasm"], more].concat());
+    let install = |more: &[&str]| plugin(&settings, &[&["install", "./p.wasm"][..], more].concat());
     write(version("0.1.0"));
     assert_refused(&install(&[]), 2, "there is no terminal to ask on");
     assert_refused(&install(&["--yes"]), 2, "--yes alone grants no capability");
@@ -198,7 +198,7 @@ fn a_name_is_looked_up_in_an_index_that_has_to_be_vouched_for() {
     let first = index(&[entry("0.1.0", &old)]);
     let url = shelf.put("/index.json", first.as_bytes());
     let key = author.key();
-    let install = |more: &[&str]| plugin(&settings, &[&["install", "ungranted", "--accept-capabilities"], more].concat());
+    let install = |more: &[&str]| plugin(&settings, &[&["install", "ungranted", "--accept-capabilities"][..], more].concat());
 
     assert_refused(&install(&[]), 2, "no index is set");
     assert_refused(&install(&["--index", &url]), 2, "nobody answers for it");
@@ -348,7 +348,7 @@ fn a_running_server_notices_by_itself() {
     let state = || host.sql("SELECT version, state, granted FROM plugins WHERE name = 'ungranted'").lines();
     let becomes = |want: &str| wait_until(want, PATIENCE, || state().join("\n") == want);
     assert!(state().is_empty());
-    let run = |arguments: &[&str]| assert_done(&host.run(&[&["plugin"], arguments, &["--plugins-dir", "plugins"]].concat()));
+    let run = |arguments: &[&str]| assert_done(&host.run(&[&["plugin"][..], arguments, &["--plugins-dir", "plugins"]].concat()));
     let install = |bytes: Vec<u8>| {
         fs::write(host.folder().join("p.wasm"), bytes).unwrap();
         run(&["install", "./p.wasm", "--accept-capabilities"]);

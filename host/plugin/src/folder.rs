@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::Error;
 use crate::limits::Limits;
@@ -66,8 +67,11 @@ pub(crate) fn hold_shared(folder: &Path) -> Result<Option<File>, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::file("open plugins folder", folder)(error)),
     };
-    take(&file, FlockOperation::LockShared, folder)?;
-    Ok(Some(file))
+    match flock(&file, FlockOperation::LockShared) {
+        // A file system without locks: reading is not worth less than it was.
+        Ok(()) | Err(Errno::NOTSUP | Errno::NOLCK | Errno::NOSYS) => Ok(Some(file)),
+        Err(errno) => Err(Error::file("lock plugins folder", folder)(errno.into())),
+    }
 }
 
 /// The file that a rollback would bring back, if it is there and undamaged.
@@ -86,7 +90,9 @@ pub(crate) struct Draft {
     folder: PathBuf,
     /// The lock as it will be.
     pub(crate) lock: LockFile,
-    files: Vec<(String, Digest, Arc<[u8]>)>,
+    files: Vec<(Digest, Arc<[u8]>)>,
+    /// Names and digests of files that are replaced and kept.
+    kept: Vec<(String, String)>,
     removed: Vec<String>,
 }
 
@@ -98,10 +104,13 @@ impl Draft {
             entry.previous = if old.digest == entry.digest {
                 old.previous
             } else {
-                self.is_intact(&old).then(|| Box::new(LockEntry { previous: None, ..old }))
+                self.is_intact(&old).then(|| {
+                    self.kept.push((old.name.clone(), old.digest.clone()));
+                    Box::new(LockEntry { previous: None, ..old })
+                })
             };
         }
-        self.files.push((entry.name.clone(), digest, bytes));
+        self.files.push((digest, bytes));
         self.lock.put(entry);
     }
 
@@ -126,10 +135,10 @@ impl Draft {
 pub(crate) fn change<T>(folder: &Path, draw: impl FnOnce(&mut Draft) -> Result<T, Error>) -> Result<T, Error> {
     std::fs::create_dir_all(folder).map_err(Error::file("create plugins folder", folder))?;
     let held = File::open(folder).map_err(Error::file("open plugins folder", folder))?;
-    take(&held, FlockOperation::LockExclusive, folder)?;
+    flock(&held, FlockOperation::LockExclusive).map_err(|errno| Error::file("lock plugins folder", folder)(errno.into()))?;
     let before = LockFile::read(&folder.join(OPERATOR_LOCK))?;
     recover(folder, &before)?;
-    let mut draft = Draft { folder: folder.to_owned(), lock: before.clone(), files: Vec::new(), removed: Vec::new() };
+    let mut draft = Draft { folder: folder.to_owned(), lock: before.clone(), files: Vec::new(), kept: Vec::new(), removed: Vec::new() };
     let result = draw(&mut draft)?;
     commit(&draft, &before)?;
     Ok(result)
@@ -139,12 +148,12 @@ fn commit(draft: &Draft, before: &LockFile) -> Result<(), Error> {
     let folder = &draft.folder;
     let staged = |digest: &str| folder.join(STAGING).join(content_name(digest));
     let own = |name: &str| folder.join(format!("{name}.wasm"));
-    for (_, digest, bytes) in &draft.files {
+    for (digest, bytes) in &draft.files {
         write_aside_past(&staged(&digest.to_string()), bytes, "plugin-staging")?;
         fault::pass("plugin-staged");
     }
-    for previous in draft.lock.plugins.iter().filter_map(|entry| entry.previous.as_ref()) {
-        keep(&own(&previous.name), &folder.join(STORE).join(content_name(&previous.digest)))?;
+    for (name, digest) in &draft.kept {
+        keep(&own(name), &folder.join(STORE).join(content_name(digest)))?;
         fault::pass("plugin-kept");
     }
     for name in &draft.removed {
@@ -186,12 +195,17 @@ fn recover(folder: &Path, lock: &LockFile) -> Result<(), Error> {
     let leftovers =
         std::fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>());
     for name in leftovers.map_err(read)? {
-        let text = name.to_string_lossy();
-        if text.starts_with('.') && text.ends_with(".new") {
+        if is_half_written(&name.to_string_lossy()) {
             remove_if_there(&folder.join(&name))?;
         }
     }
     Ok(())
+}
+
+/// Whether a file's name is one that [`write_aside`] gives until the file is complete: `.plugins.lock.4711.new`.
+fn is_half_written(name: &str) -> bool {
+    let process = name.strip_prefix('.').and_then(|name| name.strip_suffix(".new")).and_then(|name| name.rsplit_once('.'));
+    process.is_some_and(|(_, id)| !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Keeps in the store only what a rollback could bring back.
@@ -225,10 +239,6 @@ fn keep(path: &Path, kept: &Path) -> Result<(), Error> {
     }
     let bytes = std::fs::read(path).map_err(Error::file("read plugin file", path))?;
     write_aside(kept, &bytes)
-}
-
-fn take(file: &File, operation: FlockOperation, folder: &Path) -> Result<(), Error> {
-    flock(file, operation).map_err(|errno| Error::file("lock plugins folder", folder)(errno.into()))
 }
 
 fn make_folder(path: &Path) -> Result<(), Error> {

@@ -33,6 +33,8 @@ pub struct InstallPlan {
     pub granted: Grants,
     /// What is different from the file that it would replace, if that can be read.
     pub changes: Option<Changes>,
+    /// What was granted before, to the same author.
+    inherited: Grants,
     /// The entry that the plan is made against.
     entry: Option<LockEntry>,
 }
@@ -72,7 +74,8 @@ pub fn plan(plugins_dir: &Path, bundled_dir: Option<&Path>, candidate: Candidate
     let name = candidate.package.manifest.name.clone();
     let entry = lock.find(&name).cloned();
     let asked = Grants::asked(&candidate.package.manifest.capabilities);
-    let (decided, granted) = entry.as_ref().map(|entry| (entry.asked.clone(), entry.granted.clone())).unwrap_or_default();
+    let inherited = entry.as_ref().filter(|entry| is_of_same_author(entry, &candidate));
+    let (decided, granted) = inherited.map(|entry| (entry.asked.clone(), entry.granted.clone())).unwrap_or_default();
     let new = asked.without(&decided).without(&granted);
     let kept = granted.without(&decided.without(&asked));
     let old = installed_package(plugins_dir, bundled_dir, &name);
@@ -86,9 +89,17 @@ pub fn plan(plugins_dir: &Path, bundled_dir: Option<&Path>, candidate: Candidate
         new,
         asked,
         changes,
+        inherited: granted,
         entry,
         candidate,
     })
+}
+
+/// Whether what the operator granted under a name holds for what comes under it now. A plugin of another signer, or in the place of
+/// one that was not installed (it came with cepmon, or was dropped in), has only its name in common: all that it asks for is new.
+fn is_of_same_author(entry: &LockEntry, candidate: &Candidate) -> bool {
+    let is_very_file = entry.digest == candidate.package.digest.to_string();
+    is_very_file || entry.source.is_some() && (entry.signer.is_none() || entry.signer == candidate.signer)
 }
 
 impl InstallPlan {
@@ -100,12 +111,11 @@ impl InstallPlan {
 
     /// The same plan with what was granted elsewhere: no more than that, and what is not granted here is new.
     pub(crate) fn granting(mut self, elsewhere: &Grants) -> Self {
-        let granted = self.entry.as_ref().map(|entry| entry.granted.clone()).unwrap_or_default();
         // To what it does not even ask for, a grant would mean nothing.
         let asked = |&capability: &Capability| self.asked.allows(capability);
         let useful = Capability::ALL.into_iter().filter(asked);
         let elsewhere: Grants = useful.map(|capability| (capability, elsewhere.of(capability).map(str::to_owned).collect())).collect();
-        self.new = elsewhere.without(&granted);
+        self.new = elsewhere.without(&self.inherited);
         self.granted = elsewhere;
         self
     }

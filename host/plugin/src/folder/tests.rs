@@ -44,9 +44,11 @@ fn a_change_counts_from_the_moment_the_lock_is_renamed() {
     std::fs::create_dir(folder.join(STAGING)).unwrap();
     std::fs::write(&staged, &new.bytes).unwrap();
     std::fs::write(folder.join(".plugins.lock.1.new"), "half").unwrap();
+    std::fs::write(folder.join(".mine.new"), "somebody's own").unwrap();
     assert_eq!(seen(folder).unwrap(), "0.1.0");
     change(folder, |_| Ok(())).unwrap();
     assert!(!staged.is_file() && !folder.join(".plugins.lock.1.new").is_file(), "the next change clears what was left");
+    assert!(folder.join(".mine.new").is_file());
     assert_eq!(std::fs::read(folder.join(OPERATOR_LOCK)).unwrap(), old_lock, "a change of nothing writes nothing");
     // Killed after the lock: the staged file is the plugin.
     put(folder, &new);

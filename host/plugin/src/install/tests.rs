@@ -168,3 +168,26 @@ fn an_upgrade_looks_where_the_plugin_came_from() {
     let message = fetch_upgrade(&plugins, "test", &options).unwrap_err().to_string();
     assert!(message.contains("does not say where it came from"), "{message}");
 }
+
+#[test]
+fn grants_are_not_inherited_by_another_author() {
+    let folder = tempfile::tempdir().unwrap();
+    let plugins = folder.path().join("plugins");
+    let signed = |version: &str, signer: Option<&str>| Candidate {
+        signer: signer.map(str::to_owned),
+        ..candidate(folder.path(), "\"/proc/stat\"", version)
+    };
+    put_in(&plugins, signed("0.1.0", Some("A")));
+    let new = |version: &str, signer: Option<&str>| plan(&plugins, None, signed(version, signer)).unwrap().new;
+    assert!(new("0.2.0", Some("A")).is_empty());
+    assert_eq!(new("0.2.0", Some("B")), files(&["/proc/stat"]));
+    assert_eq!(new("0.2.0", None), files(&["/proc/stat"]));
+    assert!(new("0.1.0", None).is_empty(), "the very file keeps what it has");
+
+    // A grant to a file that was dropped in is one to that file.
+    remove(&plugins, "test").unwrap();
+    let dropped = candidate(folder.path(), "\"/proc/stat\"", "0.1.0");
+    std::fs::write(plugins.join("test.wasm"), &dropped.package.bytes).unwrap();
+    grant(&plugins, None, "test", &["files".to_owned()]).unwrap();
+    assert_eq!(new("0.2.0", None), files(&["/proc/stat"]));
+}

@@ -22,7 +22,8 @@ fn trust(keys: &[&Signer], digest: Option<&[u8]>) -> Trust {
 #[test]
 fn what_comes_over_the_network_needs_a_signature_or_a_digest_from_somebody_trusted() {
     let (ours, theirs) = (Signer::new(), Signer::new());
-    let signed = || Some(ours.sign(b"plugin"));
+    let signature = ours.sign(b"plugin");
+    let signed = || Some(signature.clone());
     let check = |trust: Trust, fetched: Fetched| trust.check(&fetched);
     let undecided = |result: Result<Vouched, Error>, want: &str| {
         let error = result.unwrap_err();
