@@ -11,9 +11,7 @@ use cepmon_model::{LabelSet, LabelSetBuilder, is_label_name};
 use cepmon_plugin::{LimitOverrides, Limits, TrustedKey};
 use serde_json::{Value, json};
 
-use super::file::{
-    Bytes, ConfigFile, PluginLimitsSection, PluginsSection, RetentionLimits, ScrapeSection, SecretSection, StaticSection,
-};
+use super::file::{Bytes, ConfigFile, PluginLimitsSection, PluginsSection, RetentionLimits, ScrapeSection, SecretSection, StaticSection};
 use super::problem::Problem;
 use super::yaml::Node;
 
