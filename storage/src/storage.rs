@@ -119,6 +119,8 @@ impl Storage {
         let totals = &self.shared.totals;
         let total = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let frozen = state.frozen.as_ref();
+        let sample_blocks =
+            || state.blocks.iter().map(|block| &block.entry).filter(|entry| entry.kind == crate::dir::manifest::BlockKind::Metrics);
         StorageStats {
             head_series: state.head.series_count() as u64,
             head_samples: state.head.sample_count() + frozen.map_or(0, |frozen| frozen.samples.samples),
@@ -128,6 +130,8 @@ impl Storage {
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,
             block_bytes: state.blocks.iter().map(|block| block.entry.bytes).sum(),
+            sample_block_bytes: sample_blocks().map(|entry| entry.bytes).sum(),
+            block_samples: sample_blocks().map(|entry| entry.rows).sum(),
             appended_samples_total: total(&totals.appended),
             duplicate_samples_total: total(&totals.duplicates),
             conflicting_samples_total: total(&totals.conflicts),

@@ -99,3 +99,57 @@ fn every_capability_works_where_it_is_granted_and_only_there() {
     assert_eq!(denied.column("capability"), ["unix-http"]);
     assert!(host.log().contains(&format!("run: cepmon plugin grant reach '{request}'")), "{}", host.log());
 }
+
+#[test]
+fn audit_names_grants_that_were_never_used_and_wider_than_their_use() {
+    let settings = HostSettings::new()
+        .config("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: reader, plugin: ungranted}]\n");
+    let component = guest("ungranted");
+    for arguments in [
+        &["plugin", "install", component.to_str().unwrap(), "--accept-capabilities"][..],
+        &["plugin", "grant", "ungranted", "files:/etc/**", "files:/proc/stat"],
+    ] {
+        let done = settings.run(arguments);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
+    let host = settings.start();
+    host.wait_for_count("SELECT count(*) FROM metrics.ungranted_bytes", 2, PATIENCE);
+    let uses = host.sql("SELECT capability, object, uses >= 2 FROM plugin_uses WHERE plugin = 'ungranted'");
+    assert_eq!(uses.lines(), ["files|/etc/hostname|true"]);
+    let audit = host.run(&["plugin", "audit", "--url", &format!("http://{}", host.address())]);
+    assert_eq!(audit.code, Some(0), "{}", audit.stderr);
+    let want = "since the server started\nungranted\n  \
+                wider than its use: files:/etc/**; enough would be files:/etc/hostname\n  \
+                never used: files:/proc/stat; to take it back: cepmon plugin revoke ungranted 'files:/proc/stat'\n";
+    assert_eq!(audit.stdout, want);
+}
+
+#[test]
+fn limits_of_one_plugin_are_the_operators() {
+    let settings = HostSettings::new().plugin(&guest("sample"));
+    let config = |limits: &str| {
+        format!(
+            "global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}\nplugins: {{limits: {{sample: {limits}}}}}\n\
+             scrape_configs: [{{job_name: sample, plugin: sample, settings: {{samples: 100}}}}]\n"
+        )
+    };
+    let host = settings.config(&config("{samples: 99}")).start();
+    host.wait_for_count("SELECT count(*) FROM scrapes WHERE outcome = 'output'", 2, PATIENCE);
+    assert_eq!(host.value("SELECT max(error) FROM scrapes").unwrap(), "the plugin's answer is invalid: 100 samples, the limit is 99");
+
+    // A reload changes them; a budget of series keeps the first ones and says so.
+    host.write_file("cepmon.yml", &config("{series: 40}"));
+    assert_eq!(host.post("/-/reload", "", b"").status, 200);
+    host.wait_for_count("SELECT dropped_samples FROM plugins WHERE name = 'sample'", 60, PATIENCE);
+    assert_eq!(host.sql("SELECT series, failures_by_kind LIKE 'output=%' FROM plugins WHERE name = 'sample'").lines(), ["40|true"]);
+    assert_eq!(host.value("SELECT max(value) FROM metrics.scrape_samples_post_metric_relabeling WHERE value > 0").unwrap(), "40");
+    assert!(host.log().contains("plugin \"sample\" is over its budget of series"), "{}", host.log());
+
+    host.write_file("cepmon.yml", &config("{memory: 64KB}"));
+    assert_eq!(host.post("/-/reload", "", b"").status, 200);
+    host.wait_for_count("SELECT count(*) FROM scrapes WHERE outcome = 'memory' OR outcome = 'load'", 1, PATIENCE);
+    host.write_file("cepmon.yml", &config("{memory: 4GB}"));
+    let refused = host.post("/-/reload", "", b"");
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("all guests together have 512 MiB"), "{}", refused.text());
+}

@@ -93,6 +93,41 @@ fn every_line_is_stored_once_over_rotation_truncation_and_a_restart() {
 }
 
 #[test]
+fn a_file_is_the_same_under_every_name_that_a_glob_finds() {
+    let settings = HostSettings::new();
+    let path = settings.folder().join("access.log");
+    let config = format!("logs: {{sources: [{{job_name: nginx, paths: ['{}*'], plugin: nginx-log}}]}}\n", path.display());
+    let mut log = Writer::open(&path);
+    log.requests(0..100);
+    let mut host = settings.config(&config).start();
+    wait_for_lines(&host, 100);
+
+    // nginx writes into the renamed file until it is told to open a new one.
+    fs::rename(&path, path.with_extension("log.1")).unwrap();
+    File::create(&path).unwrap();
+    log.requests(100..150);
+    wait_for_lines(&host, 150);
+    log = Writer::open(&path);
+    log.requests(150..200);
+    wait_for_lines(&host, 200);
+
+    // A second round: each file moves one name further, one of them while cepmon is away.
+    assert!(host.stop().success());
+    log.requests(200..210);
+    fs::rename(path.with_extension("log.1"), path.with_extension("log.2")).unwrap();
+    log.rotate();
+    log.requests(210..250);
+    host.start_again();
+    wait_for_lines(&host, 250);
+    let names = host.sql("SELECT DISTINCT labels['filename'] AS name FROM logs");
+    assert_eq!(names.column("name"), [path.to_str().unwrap()], "a line keeps the name under which its file was found");
+
+    // Looked for again several times since, and still every line once.
+    std::thread::sleep(std::time::Duration::from_secs(6));
+    wait_for_lines(&host, 250);
+}
+
+#[test]
 fn kill_9_loses_no_line_and_doubles_none() {
     let (settings, mut log) = nginx();
     let mut host = settings.start();

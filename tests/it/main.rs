@@ -22,6 +22,10 @@ mod crash;
 mod first_light;
 /// Guests that misbehave, and grants.
 mod hostile;
+/// Installing from everywhere, and what is left when it is killed.
+mod install;
+/// Plugins in Python and JavaScript, from their sources to SQL.
+mod languages;
 /// Licences of everything that is linked.
 mod licence;
 /// Log files that are followed.

@@ -2,6 +2,7 @@
 //! the guests of the tests beside it. Cargo names an executable (`CARGO_BIN_EXE_…`) only to tests of the same package.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// The `cepmon` executable of the same profile as the running test.
@@ -60,6 +61,31 @@ pub fn python_with_duckdb() -> Option<PathBuf> {
     }
     skip("cannot find the Python package \"duckdb\"");
     None
+}
+
+/// The environment in which `cepmon plugin build` finds `tool`, which compiles plugins of another language: as `make test` fetched it,
+/// or as installed. `None` as in [`compared_program`].
+///
+/// # Panics
+/// When the environment's `PATH` is broken.
+#[must_use]
+pub fn with_language_tool(tool: &str) -> Option<Vec<(&'static str, OsString)>> {
+    let tools = profile_folder().join("../tools");
+    let search_path = env::var_os("PATH").unwrap_or_default();
+    let fetched = [tools.join("componentize-py/bin"), tools.join("componentize-qjs/node_modules/.bin")];
+    let folders: Vec<PathBuf> = fetched.into_iter().chain(env::split_paths(&search_path)).collect();
+    if !folders.iter().any(|folder| folder.join(tool).is_file()) {
+        skip(&format!("cannot find {tool:?}"));
+        return None;
+    }
+    let search_path = env::join_paths(folders).expect("BUG: a folder of the tools has a colon in its path");
+    Some(vec![("PATH", search_path), ("PYTHONPATH", tools.join("componentize-py").into())])
+}
+
+/// Where tests keep what is slow to build, from one run to the next.
+#[must_use]
+pub fn kept_folder() -> PathBuf {
+    profile_folder().join("test-kept")
 }
 
 /// Says that a test ends early; with `CI=true` fails it.

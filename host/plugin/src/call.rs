@@ -148,18 +148,18 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
         let limit = limits.memory_bytes >> 20;
         return CallError::new(FailureKind::Memory, format!("the plugin asked for more memory than its limit of {limit} MiB"));
     }
+    let said = state.log.last_words().map(|words| format!("; it said: {words}")).unwrap_or_default();
     let reason = joined(error);
     if let Some(trap) = error.downcast_ref::<Trap>() {
         let frames: Vec<String> = error.downcast_ref::<WasmBacktrace>().map_or(Vec::new(), |backtrace| {
             let names = backtrace.frames().iter().filter_map(wasmtime::FrameInfo::func_name);
             names.take(3).map(|name| without_hash(name).to_owned()).collect()
         });
-        let said = state.log.last_words().map(|words| format!("; it said: {words}")).unwrap_or_default();
         let at = if frames.is_empty() { String::new() } else { format!(" in {}", frames.join(" < ")) };
         return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin crashed: {trap}{at}{said}"))));
     }
     if error.downcast_ref::<wasmtime_wasi::I32Exit>().is_some() {
-        return CallError::new(FailureKind::Trap, "the plugin ended itself");
+        return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin ended itself{said}"))));
     }
     // wasmtime gives no type to these: the answer could not be lifted, or was larger than the crossing allows.
     let is_start = reason.contains("instantiat") || reason.contains("concurrent") || reason.contains("exceeds");

@@ -32,6 +32,10 @@ pub(crate) fn features() -> WasmFeatures {
         | WasmFeatures::COMPONENT_MODEL
 }
 
+/// What wasmtime's own adapters between the parts of a component need: they copy from one memory to another, and wasmtime panics
+/// where it cannot make them. Guests do not get it: a file whose modules use it was refused before ([`features`]).
+const OF_ADAPTERS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
+
 /// Makes the engine and starts its ticker, which ends with the engine's last clone.
 pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
     start(cache_dir, limits, false)
@@ -45,8 +49,9 @@ pub(crate) fn open_counting_fuel(cache_dir: Option<&Path>, limits: &Limits) -> R
 fn start(cache_dir: Option<&Path>, limits: &Limits, counts_fuel: bool) -> Result<Engine, Error> {
     let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
     let mut config = Config::new();
-    config.wasm_features(WasmFeatures::all().difference(features()), false);
-    config.wasm_features(features(), true);
+    let features = features() | OF_ADAPTERS;
+    config.wasm_features(WasmFeatures::all().difference(features), false);
+    config.wasm_features(features, true);
     // Guests are synchronous; parallelism comes from many guests. Component-model async would tax every call.
     config.concurrency_support(false);
     config.epoch_interruption(true);
@@ -110,4 +115,44 @@ fn start_ticker(engine: &Engine) -> Result<(), Error> {
     };
     let started = std::thread::Builder::new().name("cepmon-epoch".to_owned()).stack_size(64 << 10).spawn(tick);
     started.map(drop).map_err(|error| Error::Engine { problem: format!("cannot start the ticker: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made as componentize-qjs makes its stubs: one part of the component hands a string to another one.
+    #[test]
+    fn parts_of_a_component_may_talk_to_each_other() {
+        let component = wat::parse_str(
+            r#"(component
+              (component $hears
+                (core module $m (memory (export "memory") 1)
+                  (func (export "realloc") (param i32 i32 i32 i32) (result i32) i32.const 0)
+                  (func (export "hear") (param i32 i32)))
+                (core instance $i (instantiate $m))
+                (func (export "hear") (param "text" string)
+                  (canon lift (core func $i "hear") (memory $i "memory") (realloc (func $i "realloc")))))
+              (component $says
+                (import "hear" (func $hear (param "text" string)))
+                (core module $memory (memory (export "memory") 1))
+                (core instance $memory (instantiate $memory))
+                (core func $hear (canon lower (func $hear) (memory $memory "memory")))
+                (core module $m (import "" "hear" (func $hear (param i32 i32)))
+                  (func (export "say") (call $hear (i32.const 0) (i32.const 0))))
+                (core instance $i (instantiate $m (with "" (instance (export "hear" (func $hear))))))
+                (func (export "say") (canon lift (core func $i "say"))))
+              (instance $hears (instantiate $hears))
+              (instance $says (instantiate $says (with "hear" (func $hears "hear"))))
+              (export "say" (func $says "say")))"#,
+        );
+        let engine = open(None, &Limits::default()).unwrap();
+        wasmtime::component::Component::new(&engine, component.unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_module_with_two_memories_is_not_for_guests() {
+        let module = wat::parse_str("(module (memory 1) (memory 1))").unwrap();
+        assert!(wasmparser::Validator::new_with_features(features()).validate_all(&module).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cepmon_model::FailureKind;
+use cepmon_model::{FailureKind, nearest_name};
 
 /// Why a plugin could not be read, checked, granted, installed or built.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +126,78 @@ pub enum Error {
         problem: String,
     },
 
+    /// A source cannot be reached or answers something else than the plugin: check the address, the network, the certificate.
+    #[error("cannot fetch \"{origin}\": {problem}")]
+    Fetch {
+        /// The URL or path.
+        origin: String,
+        /// Why not, and the way out.
+        problem: String,
+    },
+
+    /// An index of plugins is wrong or does not have what was asked for.
+    #[error("cannot use the index \"{origin}\": {problem}")]
+    Index {
+        /// The URL or path.
+        origin: String,
+        /// What is wrong, or what there is instead.
+        problem: String,
+    },
+
+    /// What came is not what was promised: a digest or a signature does not fit. Take it from somebody else.
+    #[error("cannot trust \"{origin}\": {problem}")]
+    Distrust {
+        /// The URL or path.
+        origin: String,
+        /// What does not fit.
+        problem: String,
+    },
+
+    /// A pinned key is no key.
+    #[error("cannot use the key \"{key}\": {problem}")]
+    Key {
+        /// As it was given.
+        key: String,
+        /// What a key looks like.
+        problem: String,
+    },
+
+    /// The operator has to decide first: which digest, which key, or that an older version is meant.
+    #[error("cannot install \"{origin}\": {problem}")]
+    Undecided {
+        /// The source.
+        origin: String,
+        /// What has to be decided, and how.
+        problem: String,
+    },
+
+    /// With `--locked`, the folders differ from their lock files.
+    #[error("cannot run exactly what the lock files say:\n  {}", differences.join("\n  "))]
+    NotLocked {
+        /// One line each.
+        differences: Vec<String>,
+    },
+
+    /// A bundle of plugins cannot be written or read.
+    #[error("cannot {action} bundle \"{}\": {problem}", path.display())]
+    Bundle {
+        /// `write` or `read`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+
+    /// There is nothing to go back to.
+    #[error("cannot roll back plugin \"{name}\": {problem}")]
+    Rollback {
+        /// Its name.
+        name: String,
+        /// Why not, and the way out.
+        problem: String,
+    },
+
     /// A plugin cannot be built from source.
     #[error("cannot build plugin \"{}\": {problem}", folder.display())]
     Build {
@@ -140,6 +212,11 @@ impl Error {
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
+    }
+
+    /// Whether the command line or the configuration is at fault, rather than a file or the network.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Undecided { .. } | Self::Key { .. } | Self::NotLocked { .. })
     }
 
     /// The message and its causes on one line.
@@ -204,10 +281,5 @@ pub(crate) fn joined(error: &wasmtime::Error) -> String {
 
 /// `; did you mean "…"?` when one of the candidates is near, else nothing.
 pub(crate) fn suggestion<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> String {
-    candidates
-        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min()
-        .map(|(_, candidate)| format!("; did you mean \"{candidate}\"?"))
-        .unwrap_or_default()
+    nearest_name(word, candidates).map(|name| format!("; did you mean \"{name}\"?")).unwrap_or_default()
 }

@@ -4,9 +4,9 @@
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use wasmtime::component::{InstancePre, ResourceTable};
+use wasmtime::component::InstancePre;
 use wasmtime::{Engine, Store, UpdateDeadline};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtxView, WasiView};
 
 use crate::abi::{exporter, log_parser, probe, wit};
 use crate::access::Access;
@@ -16,7 +16,9 @@ use crate::capability::network::address::TargetAddress;
 use crate::capability::network::socket::Sockets;
 use crate::capability::secrets::Secrets;
 use crate::capability::state::{StateStore, Values};
+use crate::capability::wasi::Wasi;
 use crate::cpu::CpuMeter;
+use crate::grant::Capability;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
 use crate::stats::Counters;
 use crate::tape::Tape;
@@ -76,13 +78,21 @@ pub(crate) struct GuestState {
     pub(crate) log: LogSink,
     pub(crate) limiter: MemoryLimiter,
     pub(crate) sockets: Sockets,
-    wasi: Option<Box<(WasiCtx, ResourceTable)>>,
+    wasi: Option<Box<Wasi>>,
+}
+
+impl GuestState {
+    /// Counts a call of a host function that the grants allow, and what of them it used.
+    pub(crate) fn used(&self, capability: Capability, object: &str) {
+        self.context.counters.count_host_call();
+        self.context.uses.record(capability, object);
+    }
 }
 
 impl WasiView for GuestState {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi.as_mut().expect("BUG: WASI is linked for a guest that is not foreign");
-        WasiCtxView { ctx: &mut wasi.0, table: &mut wasi.1 }
+        WasiCtxView { ctx: &mut wasi.context, table: &mut wasi.table }
     }
 }
 
@@ -138,11 +148,7 @@ impl Guest {
     pub(crate) fn new(engine: &Engine, context: &Arc<PluginContext>, call: Call, calls_left: u32) -> Self {
         let limiter = MemoryLimiter::new(&context.limits, Arc::clone(&context.shared.total_memory));
         let log = LogSink::new(Arc::clone(context));
-        let wasi = context.is_foreign.then(|| {
-            let mut table = ResourceTable::new();
-            table.set_max_capacity(MAX_RESOURCES);
-            Box::new((crate::capability::wasi::context(&log), table))
-        });
+        let wasi = context.is_foreign.then(|| Box::new(Wasi::new(&log)));
         let mut store =
             Store::new(engine, GuestState { context: Arc::clone(context), call, log, limiter, sockets: Sockets::default(), wasi });
         store.limiter(|state| &mut state.limiter);
@@ -211,10 +217,14 @@ impl Guest {
         self.store.data()
     }
 
-    /// The call is over; what it opened ends with it. Gives the tape of its host calls.
+    /// The call is over; what it opened ends with it, and what it wrote without a newline goes to the log. Gives the tape of its host
+    /// calls.
     pub(crate) fn end(&mut self) -> Tape {
         let state = self.store.data_mut();
         state.sockets.close_all();
+        if let Some(wasi) = &state.wasi {
+            wasi.end_call();
+        }
         std::mem::take(&mut state.call.tape)
     }
 

@@ -16,10 +16,11 @@ use crate::capability::secrets::Secrets;
 use crate::capability::state::StateStore;
 use crate::error::suggestion;
 use crate::guest::{Answer, Request, Shared};
-use crate::limits::{Limits, TotalMemory};
+use crate::limits::{LimitOverrides, Limits, TotalMemory};
 use crate::manifest::PluginKind;
 use crate::reload::{Entry, Loading};
 use crate::tape::Tape;
+use crate::watch::FolderState;
 use crate::{CallError, Error, PluginStatus, Recording, ReloadReport, SettingsError, engine, failures, verify};
 
 /// How a host is set up.
@@ -37,6 +38,8 @@ pub struct Options {
     pub external_labels: Vec<(String, String)>,
     /// Limits of guests.
     pub limits: Limits,
+    /// Limits of single plugins, by name.
+    pub overrides: BTreeMap<String, LimitOverrides>,
     /// Where the values of `state` are kept.
     pub state: Arc<dyn StateStore>,
 }
@@ -50,9 +53,13 @@ pub struct PluginHost {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) options: Options,
+    /// Runs exactly what the lock files say, or nothing.
+    pub(crate) is_locked: bool,
     pub(crate) engine: Engine,
     pub(crate) shared: Arc<Shared>,
     pub(crate) plugins: RwLock<BTreeMap<String, Arc<Entry>>>,
+    /// By plugin; read at the next load.
+    pub(crate) overrides: RwLock<BTreeMap<String, LimitOverrides>>,
     /// Held while a folder is read, so that two reloads do not mix.
     pub(crate) reloading: Mutex<()>,
 }
@@ -119,6 +126,16 @@ impl PluginHost {
     /// its reason. Compiling takes about 30 ms per 50 KiB the first time; the cache makes it a millisecond.
     /// It blocks: not for a thread of the runtime.
     pub fn open(options: Options) -> Result<Self, Error> {
+        Self::open_with(options, false)
+    }
+
+    /// The same, but exactly what the lock files say and nothing else: with a file that is in no lock, has another digest or is
+    /// missing it does not start, and a reload that would lead there changes nothing.
+    pub fn open_locked(options: Options) -> Result<Self, Error> {
+        Self::open_with(options, true)
+    }
+
+    fn open_with(options: Options, is_locked: bool) -> Result<Self, Error> {
         let engine = engine::open(Some(&options.cache_dir), &options.limits)?;
         let shared = Arc::new(Shared {
             host_name: options.host_name.clone(),
@@ -129,7 +146,9 @@ impl PluginHost {
             state: Arc::clone(&options.state),
             secrets: RwLock::default(),
         });
-        let inner = Arc::new(Inner { options, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
+        let overrides = RwLock::new(options.overrides.clone());
+        let inner =
+            Arc::new(Inner { overrides, options, is_locked, engine, shared, plugins: RwLock::default(), reloading: Mutex::new(()) });
         Loading::new(&inner)?.run();
         start_sweeper(&inner)?;
         Ok(Self { inner })
@@ -143,6 +162,26 @@ impl PluginHost {
             Ok(loading) => loading.run(),
             Err(error) => ReloadReport { failed: vec![(String::new(), error.line())], ..ReloadReport::default() },
         }
+    }
+
+    /// Limits of single plugins from now on, by name; plugins whose limits change are linked anew, calls under way end on the old ones.
+    /// It blocks like [`PluginHost::reload`].
+    pub fn set_limits(&self, overrides: BTreeMap<String, LimitOverrides>) {
+        let mut current = self.inner.overrides.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *current == overrides {
+            return;
+        }
+        *current = overrides;
+        drop(current);
+        self.reload();
+    }
+
+    /// What can be seen of the folders now; when it has changed and stays the same, it is time for a [`PluginHost::reload`].
+    pub fn folder_state(&self) -> FolderState {
+        let options = &self.inner.options;
+        let folders: Vec<&std::path::Path> =
+            [Some(&options.plugins_dir), options.bundled_dir.as_ref()].into_iter().flatten().map(PathBuf::as_path).collect();
+        FolderState::of(&folders)
     }
 
     /// The secrets that guests may ask for from now on, by the names that the configuration gives them.

@@ -8,7 +8,7 @@ use wasmtime::ResourceLimiter;
 
 use crate::manifest::{Manifest, PluginKind};
 
-/// Limits of the host; a manifest may ask for less memory, never for more. [`Limits::default`] is what DESIGN.md lays down.
+/// Limits of the host; a manifest may ask for less memory, never for more; the operator sets others per plugin ([`LimitOverrides`]). [`Limits::default`] is what DESIGN.md lays down.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// Linear memory of one guest, bytes.
@@ -77,8 +77,29 @@ impl Default for Limits {
     }
 }
 
+/// What the operator sets for one plugin in the place of the host's limits, and of what its manifest asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LimitOverrides {
+    /// Linear memory of one guest, bytes; at most [`Limits::total_memory_bytes`].
+    pub memory_bytes: Option<usize>,
+    /// CPU time of one call.
+    pub cpu: Option<Duration>,
+    /// Samples of one call.
+    pub samples: Option<usize>,
+    /// Bytes of series texts of one call.
+    pub series_bytes: Option<usize>,
+    /// Log output of one call, bytes.
+    pub log_bytes: Option<usize>,
+    /// Bytes of one HTTP body.
+    pub body_bytes: Option<usize>,
+    /// Bytes that one call moves over the network.
+    pub network_bytes: Option<usize>,
+    /// Guests at work at the same time.
+    pub guests: Option<usize>,
+}
+
 /// The limits of one plugin's calls.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CallLimits {
     pub(crate) memory_bytes: usize,
     /// A guest that has grown beyond this is not used again: half of what an ordinary guest may have, also for scrapers, whose
@@ -95,36 +116,41 @@ pub(crate) struct CallLimits {
     pub(crate) text_bytes: usize,
     /// What wasmtime may copy from the guest in one crossing. It is charged on results too (held by a test).
     pub(crate) crossing_bytes: usize,
+    pub(crate) guests: usize,
 }
 
 impl Limits {
-    pub(crate) fn of(&self, manifest: &Manifest) -> CallLimits {
+    pub(crate) fn of(&self, manifest: &Manifest, overrides: &LimitOverrides) -> CallLimits {
         let is_scraper = manifest.reuse && manifest.kind == PluginKind::Exporter;
         let pick = |ordinary, scraper| if is_scraper { scraper } else { ordinary };
-        let samples = pick(self.samples, self.scraper_samples);
+        let samples = overrides.samples.unwrap_or(pick(self.samples, self.scraper_samples));
         let text_bytes = if is_scraper || manifest.kind == PluginKind::LogParser { self.text_bytes } else { self.text_bytes.min(16 << 20) };
         let memory_bytes = pick(self.memory_bytes, self.scraper_memory_bytes);
         let memory_bytes = manifest.limits.memory_bytes().map_or(memory_bytes, |asked| asked.min(memory_bytes));
+        let memory_bytes = overrides.memory_bytes.map_or(memory_bytes, |bytes| bytes.min(self.total_memory_bytes));
+        let series_bytes = overrides.series_bytes.unwrap_or(pick(self.series_bytes, self.scraper_series_bytes));
+        let text_bytes = text_bytes.max(series_bytes);
         CallLimits {
             memory_bytes,
-            reuse_bytes: memory_bytes.min(self.memory_bytes) / 2,
+            reuse_bytes: memory_bytes.min(self.memory_bytes.max(overrides.memory_bytes.unwrap_or(0))) / 2,
             table_elements: self.table_elements,
-            cpu: self.cpu,
-            log_bytes: self.log_bytes,
+            cpu: overrides.cpu.unwrap_or(self.cpu),
+            log_bytes: overrides.log_bytes.unwrap_or(self.log_bytes),
             file_bytes: self.file_bytes,
-            body_bytes: self.body_bytes,
-            network_bytes: self.network_bytes,
+            body_bytes: overrides.body_bytes.unwrap_or(self.body_bytes),
+            network_bytes: overrides.network_bytes.unwrap_or(self.network_bytes),
             samples,
-            series_bytes: pick(self.series_bytes, self.scraper_series_bytes),
+            series_bytes,
             text_bytes,
             // Per sample: span, value, timestamp, start time and some room for families.
             crossing_bytes: text_bytes + samples * 48 + (1 << 20),
+            guests: overrides.guests.unwrap_or(self.guests_per_plugin).max(1),
         }
     }
 
     /// The largest linear memory that any plugin may have.
     pub(crate) fn largest_memory(&self) -> usize {
-        self.memory_bytes.max(self.scraper_memory_bytes)
+        self.total_memory_bytes
     }
 }
 
@@ -257,7 +283,7 @@ mod tests {
     fn a_refusal_is_remembered_and_memory_comes_back() {
         let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
         let manifest = "name='a'\nversion='1.0.0'\nkind='exporter'\ndescription='d'\nlicense='x'";
-        let limits = limits.of(&Manifest::parse(manifest.as_bytes(), "t").unwrap());
+        let limits = limits.of(&Manifest::parse(manifest.as_bytes(), "t").unwrap(), &LimitOverrides::default());
         let total = Arc::new(TotalMemory::new((1 << 20) + (1 << 19)));
         let mut first = MemoryLimiter::new(&limits, Arc::clone(&total));
         assert!(first.memory_growing(0, 1 << 20, None).unwrap());

@@ -16,7 +16,7 @@ use crate::error::joined;
 use crate::failures::Failures;
 use crate::grant::Capability;
 use crate::guest::{Guest, GuestPre, GuestState, PluginContext, Shared};
-use crate::limits::Limits;
+use crate::limits::CallLimits;
 use crate::lock::Effective;
 use crate::package::{Digest, Package};
 use crate::record::Record;
@@ -48,11 +48,11 @@ impl LoadedPlugin {
         engine: &Engine,
         package: &Package,
         effective: &Effective,
-        limits: &Limits,
+        limits: CallLimits,
         shared: &Arc<Shared>,
         record: &Record,
     ) -> Result<Self, Error> {
-        let manifest = &package.manifest;
+        let (manifest, guests) = (&package.manifest, limits.guests);
         check_grants(package, effective)?;
         let fail = |error: wasmtime::Error| Error::Compile { plugin: manifest.name.clone(), problem: joined(&error) };
         let began = Instant::now();
@@ -62,7 +62,7 @@ impl LoadedPlugin {
         let pre = linker.instantiate_pre(&component).and_then(|pre| GuestPre::new(manifest.kind, pre)).map_err(fail)?;
         let context = PluginContext {
             name: manifest.name.clone(),
-            limits: limits.of(manifest),
+            limits,
             access: Access::new(&effective.grants),
             uses: Arc::clone(&record.uses),
             http: HttpClient::default(),
@@ -76,7 +76,7 @@ impl LoadedPlugin {
             context: Arc::new(context),
             pre,
             idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(limits.guests_per_plugin.max(1)),
+            permits: Semaphore::new(guests),
             compile_time,
             failures: Arc::clone(&record.failures),
             version: manifest.version.to_string(),

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::folder::fault;
 use crate::grant::Grants;
 use crate::limits::Limits;
+use crate::manifest::is_plugin_name;
 use crate::package::{Digest, Package, inspect};
 
 /// The operator's lock file, beside the plugins.
@@ -36,15 +38,27 @@ pub struct LockEntry {
     pub version: String,
     /// The file's digest, `sha256:…`: the grants hold for this file only.
     pub digest: String,
-    /// Where it was installed from, for people.
+    /// Where it was installed from: a path or a URL, where an upgrade looks again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// The index in which its name was found, if it was; an upgrade asks it for the newest version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
+    /// The id of the pinned key that vouched for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<String>,
+    /// The file's own signature by that key (minisign), so that it can be checked again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
     /// What its manifest asked for when the grants were given.
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub asked: Grants,
     /// What it may do.
     #[serde(default, skip_serializing_if = "Grants::is_empty")]
     pub granted: Grants,
+    /// What a rollback would bring back; it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Box<LockEntry>>,
 }
 
 impl LockEntry {
@@ -54,8 +68,12 @@ impl LockEntry {
             version: package.manifest.version.to_string(),
             digest: package.digest.to_string(),
             source,
+            index: None,
+            signer: None,
+            signature: None,
             asked: Grants::asked(&package.manifest.capabilities),
             granted,
+            previous: None,
         }
     }
 }
@@ -68,15 +86,29 @@ impl LockFile {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(Error::file("read lock file", path)(error)),
         };
+        Self::parse(text.as_bytes(), path)
+    }
+
+    /// Reads a lock file's text; `path` is for messages.
+    pub(crate) fn parse(text: &[u8], path: &Path) -> Result<Self, Error> {
         let fail = |problem: String| Error::Lock { path: path.to_owned(), problem };
-        let lock: Self = toml::from_str(&text).map_err(|error| {
+        let text = std::str::from_utf8(text).map_err(|error| fail(format!("byte {}: not UTF-8", error.valid_up_to())))?;
+        let lock: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
             fail(format!("line {line}: {}", error.message().replace('\n', " ")))
         })?;
-        match lock.plugins.iter().find(|entry| Digest::parse(&entry.digest).is_none()) {
-            Some(entry) => Err(fail(format!("plugin \"{}\": \"{}\" is not a digest", entry.name, entry.digest))),
-            None => Ok(lock),
+        for entry in &lock.plugins {
+            // Both become parts of paths.
+            if !is_plugin_name(&entry.name) {
+                return Err(fail(format!("\"{}\" is not a plugin's name", entry.name)));
+            }
+            for digest in std::iter::once(&entry.digest).chain(entry.previous.as_ref().map(|previous| &previous.digest)) {
+                if Digest::parse(digest).is_none() {
+                    return Err(fail(format!("plugin \"{}\": \"{digest}\" is not a digest", entry.name)));
+                }
+            }
         }
+        Ok(lock)
     }
 
     /// The entry of a plugin.
@@ -99,7 +131,7 @@ impl LockFile {
     /// Rewrites the file: when this returns, it is on disk.
     pub(crate) fn write(&self, path: &Path, header: &str) -> Result<(), Error> {
         let body = toml::to_string(self).map_err(|error| Error::Lock { path: path.to_owned(), problem: error.to_string() })?;
-        write_aside(path, format!("{header}\n\n{body}").as_bytes())
+        write_aside_past(path, format!("{header}\n\n{body}").as_bytes(), "lock-aside")
     }
 }
 
@@ -172,6 +204,11 @@ pub(crate) fn wasm_files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Writes a file beside its place and renames it: readers see the old or the new one, and when this returns it is on disk.
 pub(crate) fn write_aside(path: &Path, content: &[u8]) -> Result<(), Error> {
+    write_aside_past(path, content, "file-aside")
+}
+
+/// The same with a fault point of its own before the renaming.
+pub(crate) fn write_aside_past(path: &Path, content: &[u8], fault_point: &'static str) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(Error::file("create folder", folder))?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -180,6 +217,7 @@ pub(crate) fn write_aside(path: &Path, content: &[u8]) -> Result<(), Error> {
         let mut file = std::fs::File::create(&aside)?;
         file.write_all(content)?;
         file.sync_all()?;
+        fault::pass(fault_point);
         std::fs::rename(&aside, path)?;
         std::fs::File::open(folder)?.sync_all()
     };

@@ -83,6 +83,11 @@ impl Package {
 
 /// Reads a plugin's file and checks it: size, WebAssembly, manifest, world, imports.
 pub fn inspect(path: &Path, max_bytes: usize) -> Result<Package, Error> {
+    inspect_bytes(path, read_plugin_file(path, max_bytes)?)
+}
+
+/// The bytes of a file that may be a plugin.
+pub(crate) fn read_plugin_file(path: &Path, max_bytes: usize) -> Result<Arc<[u8]>, Error> {
     let read = Error::file("read plugin file", path);
     let size = std::fs::metadata(path).and_then(|metadata| match metadata.is_file() {
         true => Ok(metadata.len()),
@@ -96,8 +101,7 @@ pub fn inspect(path: &Path, max_bytes: usize) -> Result<Package, Error> {
         let problem = format!("it has {size} bytes, the limit is {max_bytes}");
         return Err(Error::NotAPlugin { path: path.to_owned(), problem });
     }
-    let bytes = std::fs::read(path).map_err(read)?;
-    inspect_bytes(path, bytes.into())
+    Ok(std::fs::read(path).map_err(read)?.into())
 }
 
 /// The same for bytes at hand; `path` is for messages.

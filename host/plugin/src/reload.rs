@@ -2,17 +2,20 @@
 //! content's digest, never a time stamp. A file that cannot be loaded never replaces a plugin that runs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backoff::BackOff;
 use crate::error::Error;
+use crate::folder::{self, PluginFile, plugin_files};
 use crate::grant::{Capability, Grants};
 use crate::host::Inner;
+use crate::install::read_package;
+use crate::limits::CallLimits;
 use crate::load::LoadedPlugin;
-use crate::lock::{BUNDLED_LOCK, Effective, LockFile, OPERATOR_LOCK, effective, wasm_files};
-use crate::package::{Digest, Package, inspect};
+use crate::lock::{BUNDLED_LOCK, Effective, LockFile, OPERATOR_LOCK, effective};
+use crate::package::{Digest, Package};
 use crate::record::Record;
 use crate::status::{PluginState, PluginStatus};
 
@@ -51,19 +54,29 @@ pub(crate) struct Loading<'a> {
     operator: LockFile,
     /// By folder: the bundled lock of each.
     bundled: Vec<(PathBuf, bool, LockFile)>,
-    files: Vec<(PathBuf, usize)>,
+    files: Vec<(PluginFile, usize)>,
+    /// Nobody commits a change while lock files and plugins are read.
+    _whole_changes_only: Option<std::fs::File>,
 }
 
 impl<'a> Loading<'a> {
     /// Reads lock files and lists files; nothing is changed yet.
     pub(crate) fn new(inner: &'a Arc<Inner>) -> Result<Self, Error> {
         let options = &inner.options;
+        let held = folder::hold_shared(&options.plugins_dir)?;
         let operator = LockFile::read(&options.plugins_dir.join(OPERATOR_LOCK))?;
-        let mut loading = Self { inner, operator, bundled: Vec::new(), files: Vec::new() };
+        if inner.is_locked {
+            let differences = crate::locked::differences(&options.plugins_dir, options.bundled_dir.as_deref(), &[])?;
+            if !differences.is_empty() {
+                return Err(Error::NotLocked { differences });
+            }
+        }
+        let mut loading = Self { inner, operator, bundled: Vec::new(), files: Vec::new(), _whole_changes_only: held };
         let folders = options.bundled_dir.iter().map(|folder| (folder, true)).chain([(&options.plugins_dir, false)]);
         for (folder, is_bundled) in folders {
             let lock = LockFile::read(&folder.join(BUNDLED_LOCK))?;
-            loading.files.extend(wasm_files(folder)?.into_iter().map(|file| (file, loading.bundled.len())));
+            let staged = if is_bundled { &LockFile::default() } else { &loading.operator };
+            loading.files.extend(plugin_files(folder, staged)?.into_iter().map(|file| (file, loading.bundled.len())));
             loading.bundled.push((folder.clone(), is_bundled, lock));
         }
         Ok(loading)
@@ -76,10 +89,10 @@ impl<'a> Loading<'a> {
         let mut report = ReloadReport::default();
         let mut table: BTreeMap<String, Arc<Entry>> = BTreeMap::new();
         // The operator's folder comes last, so its plugins win; a broken file there does not unseat a bundled one that runs.
-        for (path, folder) in &self.files {
-            let entry = self.entry(path, *folder, &old);
+        for (file, folder) in &self.files {
+            let entry = self.entry(file, *folder, &old);
             if let Some(problem) = entry.reload_problem.as_ref().or(entry.loaded.as_ref().err()) {
-                tracing::warn!(plugin = entry.name, path = %path.display(), "{problem}");
+                tracing::warn!(plugin = entry.name, path = %file.path.display(), "{problem}");
                 report.failed.push((entry.name.clone(), problem.clone()));
             }
             match table.get(&entry.name) {
@@ -100,10 +113,11 @@ impl<'a> Loading<'a> {
         report
     }
 
-    fn entry(&self, path: &Path, folder: usize, old: &BTreeMap<String, Arc<Entry>>) -> Entry {
+    fn entry(&self, file: &PluginFile, folder: usize, old: &BTreeMap<String, Arc<Entry>>) -> Entry {
         let (_, is_bundled, bundled) = &self.bundled[folder];
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let package = inspect(path, self.inner.options.limits.wasm_bytes).and_then(|package| check_file_name(package, &stem));
+        let (path, stem) = (file.path.as_path(), file.stem());
+        let package = read_package(file).and_then(|package| check_file_name(package, &stem));
+        let package = package.and_then(|package| if self.inner.is_locked { self.check_locked(package, bundled) } else { Ok(package) });
         let name = package.as_ref().map_or(stem, |package| package.manifest.name.clone());
         let before = old.get(&name);
         let record = before.map(|entry| entry.record.clone()).unwrap_or_default();
@@ -123,11 +137,14 @@ impl<'a> Loading<'a> {
             Err(error) => (None, Effective::default(), error),
             Ok(package) => {
                 let effective = effective(&self.operator, bundled, &package);
-                if let Some(before) = before.filter(|before| before.runs(package.digest, &effective)) {
+                let overrides = self.inner.overrides.read().unwrap_or_else(PoisonError::into_inner);
+                let overrides = overrides.get(&name).cloned().unwrap_or_default();
+                let limits = self.inner.options.limits.of(&package.manifest, &overrides);
+                if let Some(before) = before.filter(|before| before.runs(package.digest, &effective, &limits)) {
                     return fresh(Some(package), effective, before.loaded.clone());
                 }
                 let inner = self.inner;
-                match LoadedPlugin::load(&inner.engine, &package, &effective, &inner.options.limits, &inner.shared, &record) {
+                match LoadedPlugin::load(&inner.engine, &package, &effective, limits, &inner.shared, &record) {
                     Ok(loaded) => {
                         // A new file or grant begins with a clean slate.
                         *crate::lock_mutex(&back_off) = BackOff::default();
@@ -149,9 +166,21 @@ impl<'a> Loading<'a> {
     }
 }
 
+impl Loading<'_> {
+    /// The file could have changed since the folders were compared with the lock files.
+    fn check_locked(&self, package: Package, bundled: &LockFile) -> Result<Package, Error> {
+        let (name, digest) = (&package.manifest.name, package.digest.to_string());
+        match [self.operator.find(name), bundled.find(name)].into_iter().flatten().any(|entry| entry.digest == digest) {
+            true => Ok(package),
+            false => Err(Error::NotAPlugin { path: package.path, problem: format!("no lock file has {digest}") }),
+        }
+    }
+}
+
 impl Entry {
-    fn runs(&self, digest: Digest, effective: &Effective) -> bool {
-        self.loaded.is_ok() && self.effective == *effective && self.package.as_ref().is_some_and(|package| package.digest == digest)
+    fn runs(&self, digest: Digest, effective: &Effective, limits: &CallLimits) -> bool {
+        let is_file = self.package.as_ref().is_some_and(|package| package.digest == digest);
+        is_file && self.effective == *effective && self.loaded.as_ref().is_ok_and(|loaded| loaded.context.limits == *limits)
     }
 
     fn is_same(&self, other: &Self) -> bool {

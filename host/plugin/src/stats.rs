@@ -27,6 +27,8 @@ pub struct PluginStats {
     pub bytes_in: u64,
     /// Bytes that it answered: texts of batches.
     pub bytes_out: u64,
+    /// Calls of host functions that need a grant, denied ones included.
+    pub host_calls: u64,
     /// Requests denied.
     pub denials: u64,
     /// Lines of log output.
@@ -60,6 +62,7 @@ pub(crate) struct Counters {
     peak_memory: AtomicU64,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    host_calls: AtomicU64,
     denials: AtomicU64,
     log_lines: AtomicU64,
     log_bytes_dropped: AtomicU64,
@@ -97,6 +100,10 @@ impl Counters {
         self.bytes_out.fetch_add(bytes as u64, Relaxed);
     }
 
+    pub(crate) fn count_host_call(&self) {
+        self.host_calls.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn count_log(&self, lines: u64, dropped: u64) {
         self.log_lines.fetch_add(lines, Relaxed);
         self.log_bytes_dropped.fetch_add(dropped, Relaxed);
@@ -109,6 +116,7 @@ impl Counters {
     /// Counts a denial; true if it should be logged: at most one a minute and plugin.
     pub(crate) fn count_denial(&self, now: Instant) -> bool {
         self.denials.fetch_add(1, Relaxed);
+        self.count_host_call();
         let mut last = crate::lock_mutex(&self.last_denial_logged);
         let is_due = last.is_none_or(|last| now.saturating_duration_since(last) >= Duration::from_secs(60));
         if is_due {
@@ -127,6 +135,7 @@ impl Counters {
             peak_memory_bytes: self.peak_memory.load(Relaxed),
             bytes_in: self.bytes_in.load(Relaxed),
             bytes_out: self.bytes_out.load(Relaxed),
+            host_calls: self.host_calls.load(Relaxed),
             denials: self.denials.load(Relaxed),
             log_lines: self.log_lines.load(Relaxed),
             log_bytes_dropped: self.log_bytes_dropped.load(Relaxed),

@@ -14,7 +14,7 @@ use crate::capability::http::HttpClient;
 use crate::capability::network::address::TargetAddress;
 use crate::capability::state::StateStore;
 use crate::guest::{Call, Guest, PluginContext, Shared};
-use crate::limits::TotalMemory;
+use crate::limits::{LimitOverrides, TotalMemory};
 use crate::lock::{LockEntry, OPERATOR_HEADER, OPERATOR_LOCK};
 use crate::package::inspect_bytes;
 use crate::{Capability, Grants, Limits, LockFile, Manifest, Options, PluginHost, TargetSpec, wrap};
@@ -173,17 +173,23 @@ impl TestHost {
         let plugins_dir = folder.path().join("plugins");
         std::fs::create_dir(&plugins_dir).unwrap();
         put(&plugins_dir, plugins);
-        let options = Options {
-            plugins_dir,
-            bundled_dir: Some(folder.path().join("bundled")),
-            cache_dir: folder.path().join("cache"),
+        let options = Self::options_in(folder.path(), limits);
+        let host = PluginHost::open(options).unwrap();
+        Self { folder, host }
+    }
+
+    /// Options of a host in a folder.
+    pub(crate) fn options_in(folder: &Path, limits: Limits) -> Options {
+        Options {
+            plugins_dir: folder.join("plugins"),
+            bundled_dir: Some(folder.join("bundled")),
+            cache_dir: folder.join("cache"),
             host_name: "test-host".to_owned(),
             external_labels: Vec::new(),
             limits,
+            overrides: BTreeMap::new(),
             state: Arc::new(MemoryStore::default()),
-        };
-        let host = PluginHost::open(options).unwrap();
-        Self { folder, host }
+        }
     }
 
     pub(crate) fn plugins_dir(&self) -> std::path::PathBuf {
@@ -253,7 +259,7 @@ fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, stat
     };
     let context = PluginContext {
         name: plugin.to_owned(),
-        limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap()),
+        limits: limits.of(&Manifest::parse(MANIFEST.as_bytes(), "test.wasm").unwrap(), &LimitOverrides::default()),
         access: Access::new(grants),
         uses: Default::default(),
         http: HttpClient::default(),
@@ -289,4 +295,23 @@ fn acceptor(clients: Arc<dyn rustls::server::danger::ClientCertVerifier>) -> tok
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// A minisign key pair.
+pub(crate) struct Signer(minisign::KeyPair);
+
+impl Signer {
+    pub(crate) fn new() -> Self {
+        Self(minisign::KeyPair::generate_unencrypted_keypair().unwrap())
+    }
+
+    /// Its public key, as `plugins.trusted_keys` takes it.
+    pub(crate) fn public_key(&self) -> String {
+        self.0.pk.to_base64()
+    }
+
+    /// A signature, as `minisign -S` writes it.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> String {
+        minisign::sign(None, &self.0.sk, bytes, Some("trusted comment"), Some("signature")).unwrap().into_string()
+    }
 }

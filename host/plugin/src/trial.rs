@@ -94,7 +94,7 @@ impl Trial {
         });
         let effective = Effective { grants: options.grants, ..Effective::default() };
         let record = Record::default();
-        let plugin = LoadedPlugin::load(&engine, package, &effective, &limits, &shared, &record)?;
+        let plugin = LoadedPlugin::load(&engine, package, &effective, limits.of(&package.manifest, &Default::default()), &shared, &record)?;
         Ok(Self {
             package: package.clone(),
             plugin: Arc::new(plugin),

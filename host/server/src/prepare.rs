@@ -6,53 +6,65 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cepmon_alert::Evaluate;
+use cepmon_model::nearest_name;
 use cepmon_plugin::{PluginHost, PluginKind, Secrets};
 
 use crate::alerting::{AlertingConfig, load_alerting};
-use crate::config::{Config, ConfigErrors, SecretSource, suggestion};
+use crate::config::{Config, ConfigErrors, SecretSource};
 
 /// A configuration that can be applied.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// The main file.
     pub config: Config,
-    /// Settings per job, as its plugin takes them.
-    pub job_settings: Vec<Arc<str>>,
-    /// Settings per log source, as its parser takes them.
-    pub log_settings: Vec<Arc<str>>,
+    /// Settings of all plugins.
+    pub settings: PluginSettings,
     /// Passwords and tokens that plugins may be granted.
     pub secrets: Secrets,
     /// Rules, routes and receivers.
     pub alerting: AlertingConfig,
 }
 
-/// Reads and checks all files; every mistake of every file is reported.
-pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn Evaluate) -> Result<Prepared, ConfigErrors> {
-    let document = crate::config::load(path)?;
-    let mut problems = Vec::new();
-    let config = &document.file;
-    let mut job_settings = Vec::new();
+/// What the plugins that are there make of the settings in a configuration.
+#[derive(Debug, Default)]
+pub(crate) struct PluginSettings {
+    /// Settings per job, as its plugin takes them.
+    pub jobs: Vec<Arc<str>>,
+    /// Settings per log source, as its parser takes them.
+    pub logs: Vec<Arc<str>>,
+}
+
+/// Checks settings against the manifests of plugins; mistakes come with the paths of their keys.
+pub(crate) fn prepare_settings(config: &Config, plugins: &PluginHost) -> (PluginSettings, Vec<(String, String)>) {
+    let (mut settings, mut problems) = (PluginSettings::default(), Vec::new());
     for (index, job) in config.jobs.iter().enumerate() {
         let wanted =
             Wanted { path: format!("scrape_configs[{index}]"), plugin: &job.plugin, kinds: &[PluginKind::Exporter, PluginKind::Probe] };
-        let mut settings = job.settings.clone();
+        let mut given = job.settings.clone();
         if job.plugin == crate::config::CLASSIC_PLUGIN {
-            settings["honor_timestamps"] = job.honor_timestamps.into();
+            given["honor_timestamps"] = job.honor_timestamps.into();
         }
-        job_settings.push(wanted.check(plugins, &settings, &mut problems));
+        settings.jobs.push(wanted.check(plugins, &given, &mut problems));
     }
-    let mut log_settings = Vec::new();
     for (index, source) in config.log_sources.iter().enumerate() {
         let path = format!("logs.sources[{index}]");
-        log_settings.push(match &source.plugin {
+        settings.logs.push(match &source.plugin {
             Some(plugin) => Wanted { path, plugin, kinds: &[PluginKind::LogParser] }.check(plugins, &source.settings, &mut problems),
             None => Arc::from("{}"),
         });
     }
+    (settings, problems)
+}
+
+/// Reads and checks all files; every mistake of every file is reported.
+pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn Evaluate) -> Result<Prepared, ConfigErrors> {
+    let document = crate::config::load(path)?;
+    let config = &document.file;
+    let (settings, mut problems) = prepare_settings(config, plugins);
     let secrets = read_secrets(&config.secrets, &mut problems);
     let alerting = load_alerting(config, evaluate);
     match (alerting, problems.is_empty()) {
-        (Ok(alerting), true) => Ok(Prepared { config: document.file, job_settings, log_settings, alerting, secrets }),
+        (Ok(alerting), true) => Ok(Prepared { config: document.file, settings, alerting, secrets }),
         (alerting, _) => {
             let mut errors = Vec::new();
             if !problems.is_empty() {
@@ -94,7 +106,7 @@ impl Wanted<'_> {
     fn check(&self, plugins: &PluginHost, settings: &serde_json::Value, problems: &mut Vec<(String, String)>) -> Arc<str> {
         let known = plugins.plugins();
         let Some(status) = known.iter().find(|status| status.name == self.plugin) else {
-            let way_out = match suggestion(self.plugin, known.iter().map(|status| status.name.as_str())) {
+            let way_out = match nearest_name(self.plugin, known.iter().map(|status| status.name.as_str())) {
                 Some(name) => format!("did you mean \"{name}\"?"),
                 None => "install it: cepmon plugin install FILE".to_owned(),
             };

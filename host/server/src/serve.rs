@@ -1,15 +1,16 @@
 //! `cepmon serve`: opens everything in order, runs it until a signal, closes it in reverse. Each part's work is its own; here is
 //! only who knows whom, and what a reload touches.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use cepmon_alert::{BoxError, Evaluate};
 use cepmon_model::Clock;
-use cepmon_plugin::{PluginHost, PluginState, PluginStatus};
+use cepmon_plugin::{FolderState, LimitOverrides, PluginHost, PluginState, PluginStatus, ReloadReport};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
 use futures::FutureExt;
@@ -26,14 +27,16 @@ use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigErrors, StorageConfig};
 use crate::host_name::host_name;
-use crate::live_table::{PluginsTable, TargetsTable};
-use crate::prepare::{Prepared, prepare};
+use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
+use crate::prepare::{Prepared, prepare, prepare_settings};
 use crate::schedule::ScrapePool;
 use crate::stored_state::StoredState;
 use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
+/// How often the plugin folders are looked at; a change is taken after one to two of these.
+const PLUGIN_WATCH_INTERVAL_MS: i64 = 1_000;
 /// Memory of all SQL statements together, and the time of one.
 const SQL_MEMORY_BYTES: usize = 128 << 20;
 const SQL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -81,7 +84,11 @@ enum ServeError {
 impl ServeError {
     /// Whether the command line or the configuration is at fault.
     fn is_usage(&self) -> bool {
-        matches!(self, Self::Config(_) | Self::Exposed(_) | Self::Address(_))
+        match self {
+            Self::Config(_) | Self::Exposed(_) | Self::Address(_) => true,
+            Self::Plugins(error) => error.is_usage(),
+            _ => false,
+        }
     }
 }
 
@@ -130,6 +137,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     tracing::info!(%address, seconds = started.elapsed().as_secs_f64(), "ready");
 
     let maintenance = tokio::spawn(Arc::clone(&server).maintain(stopped.clone()));
+    let plugin_watch = tokio::spawn(Arc::clone(&server).watch_plugins(stopped.clone()));
     let alerting = tokio::spawn(Arc::clone(&server.alerting).run(wait_for(stopped).shared()));
     Arc::clone(&server).obey_signals().await?;
 
@@ -137,7 +145,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     server.pool.stop().await;
     server.agent.stop().await;
     stop.send_replace(true);
-    for task in [alerting, maintenance] {
+    for task in [alerting, plugin_watch, maintenance] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a task ended badly");
         }
@@ -168,6 +176,8 @@ struct Server {
     alerting: Arc<Alerting>,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
+    /// What the jobs and log sources that run were made of.
+    in_force: std::sync::Mutex<Arc<Config>>,
     /// Some sections are fixed at start; a change of them is reported, not applied.
     started_with: Config,
 }
@@ -181,13 +191,15 @@ impl Server {
         let host_name = host_name();
         let plugins_dir =
             args.plugins_dir.clone().or_else(|| config.plugins_dir.clone()).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR));
-        let plugins = Arc::new(PluginHost::open(cepmon_plugin::Options {
+        let open = if args.locked || config.are_plugins_locked { PluginHost::open_locked } else { PluginHost::open };
+        let plugins = Arc::new(open(cepmon_plugin::Options {
             plugins_dir,
             bundled_dir: args.bundled_plugins_dir(),
             cache_dir: args.cache_dir(),
             host_name: host_name.clone(),
             external_labels: config.external_labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             limits: cepmon_plugin::Limits::default(),
+            overrides: call_limits(config),
             state: Arc::new(StoredState::new(Arc::clone(&storage))),
         })?);
         plugins.plugins().iter().for_each(log_plugin);
@@ -195,7 +207,12 @@ impl Server {
         let sql_options = SqlOptions { memory_bytes: SQL_MEMORY_BYTES, timeout: SQL_TIMEOUT, spill_dir: args.data_dir.join("spill") };
         let sql = SqlEngine::new(
             Arc::clone(&storage),
-            vec![Arc::new(PluginsTable::new(Arc::clone(&plugins))), Arc::new(TargetsTable::new(Arc::clone(&pool)))],
+            vec![
+                Arc::new(PluginsTable::new(Arc::clone(&plugins), Arc::clone(&pool), Arc::clone(&storage))),
+                Arc::new(PluginUsesTable::new(Arc::clone(&plugins))),
+                Arc::new(PluginAuditTable::new(Arc::clone(&plugins))),
+                Arc::new(TargetsTable::new(Arc::clone(&pool))),
+            ],
             sql_options,
         )?;
         let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));
@@ -215,6 +232,7 @@ impl Server {
             pool,
             alerting: Arc::new(alerting),
             reloading: tokio::sync::Mutex::default(),
+            in_force: std::sync::Mutex::new(Arc::new(config.clone())),
             started_with: config.clone(),
         })
     }
@@ -224,20 +242,23 @@ impl Server {
     }
 
     async fn apply(&self, prepared: Prepared) {
-        let Prepared { config, job_settings, log_settings, alerting, secrets } = prepared;
+        let Prepared { config, settings, alerting, secrets } = prepared;
         self.plugins.set_secrets(secrets);
-        let report = self.pool.apply(&config.jobs, &job_settings);
-        self.agent.apply(&config.log_sources, &log_settings).await;
+        tokio::task::block_in_place(|| self.plugins.set_limits(call_limits(&config)));
+        let report = self.pool.apply(&config.jobs, &settings.jobs, &config.plugin_limits);
+        self.agent.apply(&config.log_sources, &settings.logs).await;
         tokio::task::block_in_place(|| self.alerting.apply(alerting));
         let fixed = [
             ("storage", self.started_with.storage != config.storage),
             ("web", self.started_with.web != config.web),
-            ("plugins", self.started_with.plugins_dir != config.plugins_dir),
+            ("plugins.dir", self.started_with.plugins_dir != config.plugins_dir),
+            ("plugins.locked", self.started_with.are_plugins_locked != config.are_plugins_locked),
             ("global.external_labels", self.started_with.external_labels != config.external_labels),
         ];
         for (section, _) in fixed.into_iter().filter(|(_, is_changed)| *is_changed) {
             tracing::warn!(section, "this section has changed; it takes effect at the next start");
         }
+        *self.in_force.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
         self.stats.configured(self.clock.now());
         tracing::info!(started = report.started, stopped = report.stopped, kept = report.kept, "configuration in force");
     }
@@ -246,7 +267,7 @@ impl Server {
     async fn reload_all(&self, actor: &str) -> Result<(), ConfigErrors> {
         let _one_at_a_time = self.reloading.lock().await;
         let prepared = tokio::task::block_in_place(|| {
-            self.plugins.reload();
+            log_plugin_reload(&self.plugins.reload());
             self.prepare()
         });
         let outcome = match prepared {
@@ -267,6 +288,45 @@ impl Server {
             tracing::error!(error = chain(&error), "cannot record the reload");
         }
         outcome
+    }
+
+    /// New plugins with the configuration that is in force: its files may be half-edited, and nobody asked to read them.
+    async fn reload_plugins(&self) {
+        let _one_at_a_time = self.reloading.lock().await;
+        let report = tokio::task::block_in_place(|| self.plugins.reload());
+        log_plugin_reload(&report);
+        if report.added.is_empty() && report.replaced.is_empty() && report.removed.is_empty() {
+            return;
+        }
+        let config = Arc::clone(&*self.in_force.lock().unwrap_or_else(PoisonError::into_inner));
+        let (settings, problems) = tokio::task::block_in_place(|| prepare_settings(&config, &self.plugins));
+        for (key, problem) in &problems {
+            tracing::warn!(key, problem, "the configuration in force does not fit the plugins any more; what ran before runs on");
+        }
+        if problems.is_empty() {
+            self.pool.apply(&config.jobs, &settings.jobs, &config.plugin_limits);
+            self.agent.apply(&config.log_sources, &settings.logs).await;
+        }
+    }
+
+    /// Takes changes of the plugin folders once two looks in a row see the same: whoever copies a file is done then.
+    async fn watch_plugins(self: Arc<Self>, stopped: watch::Receiver<bool>) {
+        let mut stop = Box::pin(wait_for(stopped));
+        // The first round reads the folders once more, so that no change since the start is missed.
+        let (mut taken, mut seen) = (FolderState::default(), FolderState::default());
+        loop {
+            tokio::select! {
+                () = &mut stop => return,
+                () = self.clock.sleep_until(self.clock.now() + PLUGIN_WATCH_INTERVAL_MS) => {}
+            }
+            let now = tokio::task::block_in_place(|| self.plugins.folder_state());
+            let is_settled = now == seen;
+            seen.clone_from(&now);
+            if is_settled && now != taken {
+                taken = now;
+                self.reload_plugins().await;
+            }
+        }
     }
 
     /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
@@ -317,6 +377,17 @@ impl Control for Server {
     }
 }
 
+/// Files that cannot be loaded are logged where they are read.
+fn log_plugin_reload(report: &ReloadReport) {
+    for (_, problem) in report.failed.iter().filter(|(name, _)| name.is_empty()) {
+        tracing::error!("plugins not reloaded; those before run on: {problem}");
+    }
+    let names = [("added", &report.added), ("replaced", &report.replaced), ("removed", &report.removed)];
+    for (change, plugins) in names.into_iter().filter(|(_, plugins)| !plugins.is_empty()) {
+        tracing::info!(change, plugins = plugins.join(", "), "plugins changed");
+    }
+}
+
 fn listen_address(args: &ServeArgs, configured: SocketAddr) -> Result<SocketAddr, ServeError> {
     match &args.listen {
         None => Ok(configured),
@@ -336,6 +407,10 @@ fn storage_options(args: &ServeArgs, config: &StorageConfig) -> StorageOptions {
         logs_retention: retention(&config.logs),
         ..StorageOptions::new(&args.data_dir)
     }
+}
+
+fn call_limits(config: &Config) -> BTreeMap<String, LimitOverrides> {
+    config.plugin_limits.iter().map(|(name, limits)| (name.clone(), limits.calls.clone())).collect()
 }
 
 fn log_replay(report: &OpenReport) {

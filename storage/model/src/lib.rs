@@ -14,6 +14,7 @@ mod log;
 mod failure;
 mod duration;
 mod clock;
+mod nearest;
 
 pub use batch::{Exemplar, Family, SampleBatch, Span};
 pub use clock::{Clock, Sleep};
@@ -22,6 +23,7 @@ pub use failure::FailureKind;
 pub use label::{LabelSet, LabelSetBuilder, is_label_name, is_metric_name};
 pub use log::{LogBatch, LogField, Severity};
 pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use nearest::nearest_name;
 pub use sample::{STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
 pub use series::{MetricKind, MetricMetadata, SeriesId};
 pub use series_text::{SeriesTextError, parse_series_text};

@@ -101,6 +101,10 @@ pub struct StorageStats {
     pub blocks: u64,
     /// Bytes of live blocks.
     pub block_bytes: u64,
+    /// Bytes of the live blocks that hold samples.
+    pub sample_block_bytes: u64,
+    /// Samples in them.
+    pub block_samples: u64,
     /// Samples appended since start.
     pub appended_samples_total: u64,
     /// Samples dropped as duplicates since start.

@@ -32,6 +32,7 @@ static PLUGINS: LazyLock<PluginHost> = LazyLock::new(|| {
         host_name: "bench".to_owned(),
         external_labels: Vec::new(),
         limits: Limits::default(),
+        overrides: Default::default(),
         state: std::sync::Arc::new(cepmon_plugin::NoState),
     };
     let host = PluginHost::open(options).unwrap();

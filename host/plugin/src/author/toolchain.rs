@@ -12,8 +12,7 @@ pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// A way to compile plugins. Its `Display` says which was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Toolchain {
+pub(super) enum Toolchain {
     /// The `cargo` of the path, with the target installed.
     Installed,
     /// Debian's `rustc-web`, `cargo-web` and `rust-web-src`: the standard library is compiled too.
@@ -36,7 +35,7 @@ impl fmt::Display for Toolchain {
 
 impl Toolchain {
     /// Looks for one.
-    pub fn find() -> Result<Self, Error> {
+    pub(super) fn find() -> Result<Self, Error> {
         let libraries = answer(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
         if libraries.is_some_and(|folder| has_files(Path::new(&folder))) {
             return Ok(Self::Installed);

@@ -74,7 +74,7 @@ impl GuestState {
 
     fn may_ask_the_system(&mut self) -> Result<(), Error> {
         if self.context.access.dns.system {
-            self.context.uses.record(Capability::Dns, SYSTEM);
+            self.used(Capability::Dns, SYSTEM);
             return Ok(());
         }
         Err(self.deny(Capability::Dns, SYSTEM, "the system's name servers"))

@@ -11,7 +11,7 @@ use crate::abi::wit::types::Error;
 use crate::capability::beneath::{Reference, Refusal, StuckPaths, system_error};
 use crate::capability::glob::{PathGrant, is_always_refused, normal_path};
 use crate::grant::Capability;
-use crate::guest::GuestState;
+use crate::guest::{GuestState, PluginContext};
 
 /// Names of one folder.
 const MAX_ENTRIES: usize = 65_536;
@@ -20,7 +20,7 @@ impl Host for GuestState {
     async fn read(&mut self, path: String) -> Result<Vec<u8>, Error> {
         let path = self.allowed(Capability::Files, &path, PathGrant::allows)?;
         let limit = self.context.limits.file_bytes;
-        let content = self.run(path, move |path, grant| read(path, limit, grant)).await?;
+        let content = self.run(path, move |path, context| read(path, limit, context)).await?;
         self.context.counters.count_bytes_in(content.len() as u64);
         Ok(content)
     }
@@ -53,7 +53,7 @@ impl GuestState {
         let grant = if capability == Capability::Files { &access.files } else { &access.statfs };
         match normal_path(path) {
             Some(normal) if allows(grant, &normal) => {
-                self.context.uses.record(capability, &normal);
+                self.used(capability, &normal);
                 Ok(normal)
             }
             Some(normal) => Err(self.deny(capability, &normal, &format!("path \"{normal}\""))),
@@ -66,14 +66,14 @@ impl GuestState {
     async fn run<R: Send + 'static>(
         &mut self,
         path: String,
-        work: impl FnOnce(&str, &PathGrant) -> Result<R, FileError> + Send + 'static,
+        work: impl FnOnce(&str, &PluginContext) -> Result<R, FileError> + Send + 'static,
     ) -> Result<R, Error> {
         let result = if path.starts_with("/proc/") || path.starts_with("/sys/") {
-            Ok(work(&path, &self.context.access.files))
+            Ok(work(&path, &self.context))
         } else {
             let context = std::sync::Arc::clone(&self.context);
             let key = path.clone();
-            StuckPaths::run(&self.context, key, self.call.deadline, move |path| Ok(work(path, &context.access.files))).await
+            StuckPaths::run(&self.context, key, self.call.deadline, move |path| Ok(work(path, &context))).await
         };
         match result? {
             Ok(result) => Ok(result),
@@ -101,9 +101,18 @@ fn refused(path: &str) -> impl Fn(Refusal) -> FileError {
     }
 }
 
-fn read(path: &str, limit: usize, grant: &PathGrant) -> Result<Vec<u8>, FileError> {
+/// Whether a path may lead to another place than it says; the grant of that place is used as well.
+fn leads_to(context: &PluginContext, place: &str, allows: impl Fn(&PathGrant, &str) -> bool) -> bool {
+    let is_allowed = allows(&context.access.files, place);
+    if is_allowed {
+        context.uses.record(Capability::Files, place);
+    }
+    is_allowed
+}
+
+fn read(path: &str, limit: usize, context: &PluginContext) -> Result<Vec<u8>, FileError> {
     let fail = |problem: String| FileError::Guest(Error::Other(format!("cannot read \"{path}\": {problem}")));
-    let reference = Reference::open(path, |place| grant.allows(place)).map_err(refused(path))?;
+    let reference = Reference::open(path, |place| leads_to(context, place, PathGrant::allows)).map_err(refused(path))?;
     if reference.kind == FileType::Directory {
         return Err(fail("it is a folder".to_owned()));
     }
@@ -118,9 +127,9 @@ fn read(path: &str, limit: usize, grant: &PathGrant) -> Result<Vec<u8>, FileErro
     Ok(content)
 }
 
-fn read_dir(path: &str, grant: &PathGrant) -> Result<Vec<Entry>, FileError> {
+fn read_dir(path: &str, context: &PluginContext) -> Result<Vec<Entry>, FileError> {
     let fail = |errno: Errno| FileError::Guest(system_error(path, errno));
-    let reference = Reference::open(path, |place| grant.allows_listing(place)).map_err(refused(path))?;
+    let reference = Reference::open(path, |place| leads_to(context, place, PathGrant::allows_listing)).map_err(refused(path))?;
     if reference.kind != FileType::Directory {
         return Err(fail(Errno::NOTDIR));
     }
@@ -147,12 +156,12 @@ fn read_dir(path: &str, grant: &PathGrant) -> Result<Vec<Entry>, FileError> {
     Ok(entries)
 }
 
-fn read_link(path: &str, grant: &PathGrant) -> Result<String, FileError> {
+fn read_link(path: &str, context: &PluginContext) -> Result<String, FileError> {
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let folder = if folder.is_empty() { "/" } else { folder };
     // The folder may itself lie behind links; the link in it is what the grant has to cover.
-    let allows = |place: &str| grant.allows(&format!("{place}/{name}")) || grant.allows_listing(place);
-    let reference = Reference::open(folder, allows).map_err(refused(path))?;
+    let allows = |grant: &PathGrant, place: &str| grant.allows(&format!("{place}/{name}")) || grant.allows_listing(place);
+    let reference = Reference::open(folder, |place| leads_to(context, place, allows)).map_err(refused(path))?;
     let link = rustix::fs::readlinkat(&reference.fd, name, Vec::new()).map_err(|errno| FileError::Guest(system_error(path, errno)))?;
     link.into_string().map_err(|_| FileError::Guest(Error::Other(format!("cannot read link \"{path}\": not UTF-8"))))
 }

@@ -33,7 +33,7 @@ impl Host for GuestState {
         if !self.context.access.secrets.contains(&name) {
             return Err(self.deny(Capability::Secrets, &name, &format!("secret \"{name}\"")));
         }
-        self.context.uses.record(Capability::Secrets, &name);
+        self.used(Capability::Secrets, &name);
         let secrets = self.context.shared.secrets.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         secrets
             .0

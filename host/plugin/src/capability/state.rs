@@ -107,7 +107,7 @@ impl GuestState {
         &mut self,
         work: impl FnOnce(&mut BTreeMap<String, Vec<u8>>, &Put<'_>) -> Result<R, Error> + Send + 'static,
     ) -> Result<R, Error> {
-        self.context.uses.record(Capability::State, "state");
+        self.used(Capability::State, "state");
         let context = Arc::clone(&self.context);
         let done = tokio::task::spawn_blocking(move || {
             let (store, plugin) = (&*context.shared.state, context.name.as_str());

@@ -14,7 +14,14 @@ impl Host for GuestState {
         let path = self.allowed(Capability::Statfs, &path, PathGrant::allows)?;
         let context = std::sync::Arc::clone(&self.context);
         let usage = StuckPaths::run(&self.context, path, self.call.deadline, move |path| {
-            match Reference::open(path, |place| context.access.statfs.allows(place)) {
+            let leads_to = |place: &str| {
+                let is_allowed = context.access.statfs.allows(place);
+                if is_allowed {
+                    context.uses.record(Capability::Statfs, place);
+                }
+                is_allowed
+            };
+            match Reference::open(path, leads_to) {
                 Ok(reference) => usage(path, &reference).map(Ok),
                 Err(Refusal::System(errno)) => Err(system_error(path, errno)),
                 Err(Refusal::Denied(place)) => Ok(Err(place)),

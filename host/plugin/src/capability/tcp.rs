@@ -76,6 +76,7 @@ impl HostConnection for GuestState {
     }
 
     async fn read(&mut self, connection: Resource<Connection>, max: u32, timeout_ns: u64) -> Result<Vec<u8>, Error> {
+        self.context.counters.count_host_call();
         let deadline = self.request_deadline(timeout_ns);
         let room = max.min(MAX_READ_BYTES) as usize;
         let mut bytes = vec![0; room];
@@ -92,6 +93,7 @@ impl HostConnection for GuestState {
     }
 
     async fn write(&mut self, connection: Resource<Connection>, bytes: Vec<u8>, timeout_ns: u64) -> Result<(), Error> {
+        self.context.counters.count_host_call();
         self.spend_network_bytes(bytes.len())?;
         let deadline = self.request_deadline(timeout_ns);
         let stream = self.sockets.stream(connection.rep())?;
@@ -110,6 +112,7 @@ impl HostConnection for GuestState {
     }
 
     async fn start_tls(&mut self, connection: Resource<Connection>, options: TlsOptions, timeout_ns: u64) -> Result<TlsInfo, Error> {
+        self.context.counters.count_host_call();
         let deadline = self.request_deadline(timeout_ns);
         let host = self.sockets.stream(connection.rep())?.host.clone();
         let choice = self.tls_choice(&host, &options)?;

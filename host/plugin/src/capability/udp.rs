@@ -35,6 +35,7 @@ impl HostSocket for GuestState {
     }
 
     async fn send(&mut self, socket: Resource<Socket>, bytes: Vec<u8>) -> Result<(), Error> {
+        self.context.counters.count_host_call();
         self.spend_network_bytes(bytes.len())?;
         let socket = self.sockets.datagram(socket.rep())?;
         let sent = socket.send(&bytes).await;
@@ -42,6 +43,7 @@ impl HostSocket for GuestState {
     }
 
     async fn receive(&mut self, socket: Resource<Socket>, timeout_ns: u64) -> Result<Vec<u8>, Error> {
+        self.context.counters.count_host_call();
         let deadline = self.request_deadline(timeout_ns);
         let socket = self.sockets.datagram(socket.rep())?;
         let mut bytes = vec![0; MAX_DATAGRAM_BYTES];

@@ -50,6 +50,12 @@ impl SocketGrant {
         Self(words.filter_map(|word| RequestPattern::parse(word).ok()).collect())
     }
 
+    /// Whether it covers a request as a use is written down.
+    pub(crate) fn covers(&self, written: &str) -> bool {
+        let request = written.split_once(':').and_then(|(socket, request)| Some((socket, request.split_once(' ')?)));
+        request.is_some_and(|(socket, (method, path))| self.allows(socket, method, path))
+    }
+
     fn allows(&self, socket: &str, method: &str, path: &str) -> bool {
         self.0.iter().any(|pattern| pattern.socket == socket && pattern.method == method && pattern.path.is_match(path))
     }
@@ -63,7 +69,7 @@ impl Host for GuestState {
         if !self.context.access.sockets.allows(&request.socket, &request.method, path) {
             return Err(self.deny(Capability::UnixHttp, &word, &format!("{} {path} on \"{}\"", request.method, request.socket)));
         }
-        self.context.uses.record(Capability::UnixHttp, &word);
+        self.used(Capability::UnixHttp, &word);
         self.spend_network_bytes(request.body.len())?;
         let deadline = self.request_deadline(request.timeout_ns);
         let max_body = (request.max_body as usize).min(self.context.limits.body_bytes);

@@ -4,40 +4,81 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
+use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use crate::abi::wit::log::Level;
 use crate::capability::log::LogSink;
-use crate::limits::MAX_RANDOM_BYTES;
+use crate::limits::{MAX_RANDOM_BYTES, MAX_RESOURCES};
 
-/// The context of one guest.
-pub(crate) fn context(log: &LogSink) -> WasiCtx {
-    let mut wasi = WasiCtx::builder();
-    wasi.stdout(Stream { log: log.clone(), level: Level::Info })
-        .stderr(Stream { log: log.clone(), level: Level::Error })
-        .max_random_size(MAX_RANDOM_BYTES)
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .allow_blocking_current_thread(false);
-    wasi.build()
+/// Bytes of a line that is written in pieces; a longer one becomes several.
+const MAX_LINE_BYTES: usize = 4 << 10;
+
+/// What a foreign guest has of WASI.
+pub(crate) struct Wasi {
+    pub(crate) context: WasiCtx,
+    pub(crate) table: ResourceTable,
+    output: [Stream; 2],
 }
 
-/// Standard output or error. Each write is a line of the log: a guest that writes piecemeal gets pieces.
+impl Wasi {
+    pub(crate) fn new(log: &LogSink) -> Self {
+        let output = [Level::Info, Level::Error].map(|level| Stream { log: log.clone(), level, rest: Arc::default() });
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(output[0].clone())
+            .stderr(output[1].clone())
+            .max_random_size(MAX_RANDOM_BYTES)
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .allow_blocking_current_thread(false);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_RESOURCES);
+        Self { context: wasi.build(), table, output }
+    }
+
+    /// Ends the lines that a call left open.
+    pub(crate) fn end_call(&self) {
+        self.output.iter().for_each(Stream::end_line);
+    }
+}
+
+/// Standard output or error. Libraries write a line in pieces; the log gets it whole, at its newline or at the end of the call.
 #[derive(Debug, Clone)]
 struct Stream {
     log: LogSink,
     level: Level,
+    /// What came after the last newline.
+    rest: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Stream {
     fn log(&self, bytes: &[u8]) {
-        for line in String::from_utf8_lossy(bytes).lines().filter(|line| !line.is_empty()) {
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            let length = {
+                let mut rest = crate::lock_mutex(&self.rest);
+                rest.extend_from_slice(piece);
+                rest.len()
+            };
+            if piece.ends_with(b"\n") || length >= MAX_LINE_BYTES {
+                self.end_line();
+            }
+        }
+    }
+
+    fn end_line(&self) {
+        let line = std::mem::take(&mut *crate::lock_mutex(&self.rest));
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\n', '\r']);
+        // Rust's hint below a panic's message would pass for the guest's last words.
+        let is_hint = line.starts_with("note: run with `RUST_BACKTRACE=");
+        if !line.is_empty() && !is_hint {
             self.log.write(self.level, line);
         }
     }
@@ -70,7 +111,7 @@ impl OutputStream for Stream {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(4096)
+        Ok(MAX_LINE_BYTES)
     }
 }
 
@@ -103,7 +144,8 @@ impl AsyncWrite for Stream {
 mod tests {
     use std::time::Duration;
 
-    use crate::testing::{MANIFEST, TestHost, Wat, module_with, target};
+    use super::*;
+    use crate::testing::{self, MANIFEST, TestHost, Wat, module_with, target};
     use crate::{Grants, wrap};
 
     /// A component that imports functions of WASI beside the contract's world.
@@ -131,5 +173,24 @@ mod tests {
         assert_eq!(status.imports, ["cepmon:plugin/types", "wasi:cli/environment", "wasi:random/random"]);
         let batch = test.host.collect("test", &target(""), Duration::from_secs(20)).await.unwrap();
         assert!(std::env::vars().next().is_some() && batch.text.is_empty());
+    }
+
+    #[test]
+    fn what_is_written_in_pieces_is_logged_in_lines() {
+        let guest = testing::guest(&Grants::default(), "", true);
+        let log = guest.state().log.clone();
+        let wasi = Wasi::new(&log);
+        let error = &wasi.output[1];
+        error.log(b"Trace");
+        assert_eq!(log.last_words(), None, "no line has ended");
+        error.log(b"back\r\n\nValue");
+        assert_eq!(log.last_words().unwrap(), "Traceback");
+        error.log(b"Error: ");
+        error.log(b"\xff");
+        wasi.end_call();
+        error.log(b"note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n");
+        assert_eq!(log.last_words().unwrap(), "ValueError: \u{fffd}", "the message, not the hint below it");
+        error.log(&[b'x'; MAX_LINE_BYTES]);
+        assert_eq!(log.last_words().unwrap().len(), MAX_LINE_BYTES, "a line without an end does not grow for ever");
     }
 }

@@ -8,7 +8,8 @@ use crate::manifest::Manifest;
 
 fn limits() -> CallLimits {
     let manifest = "name='a'\nversion='1.0.0'\nkind='exporter'\ndescription='d'\nlicense='x'";
-    Limits { samples: 4, series_bytes: 20, ..Limits::default() }.of(&Manifest::parse(manifest.as_bytes(), "t").unwrap())
+    Limits { samples: 4, series_bytes: 20, ..Limits::default() }
+        .of(&Manifest::parse(manifest.as_bytes(), "t").unwrap(), &crate::LimitOverrides::default())
 }
 
 fn good() -> SampleBatch {

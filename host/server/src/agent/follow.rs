@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::parse::Parser;
-use super::tail::{Position, Tail};
+use super::tail::{FileId, Position, Tail};
 use crate::chain::chain;
 use crate::config::LogSource;
 use crate::glob::matching_files;
@@ -23,6 +23,10 @@ const POLL_MS: i64 = 250;
 const GLOB_MS: i64 = 5_000;
 /// Time until a source is tried again after storage or a file refused.
 const RETRY_MS: i64 = 2_000;
+/// How long a file is followed after its path leads to another one: programs go on writing until they are told to open anew.
+const ROTATED_MS: i64 = 10_000;
+/// How long the position of a file that is nowhere to be seen is kept: a folder may be unmounted for a while.
+const FORGET_MS: i64 = 30 * 24 * 3_600_000;
 /// Space of storage's key-value part that holds how far each file was read.
 const POSITIONS: &str = "log_position";
 
@@ -98,11 +102,20 @@ struct Follower {
     stats: Arc<ServerStats>,
     source: LogSource,
     settings: Arc<str>,
-    files: BTreeMap<PathBuf, (Tail, Parser)>,
+    files: BTreeMap<FileId, Followed>,
+}
+
+/// A file and the way of its lines.
+struct Followed {
+    tail: Tail,
+    parser: Parser,
+    /// Since when its path leads to another file.
+    rotated_at: Option<TimestampMs>,
 }
 
 impl Follower {
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        self.open_rotated_while_away();
         let mut next_glob = self.clock.now();
         loop {
             let now = self.clock.now();
@@ -124,22 +137,55 @@ impl Follower {
         }
     }
 
-    /// Opens files that are new. A file that is gone is followed until its end, and for its successor.
+    /// Opens files that are new, under whatever name. A file that is gone is followed until its end.
     fn look_for_files(&mut self) {
-        let known: BTreeMap<_, _> = self.storage.kv_list(POSITIONS).into_iter().collect();
+        let known = self.positions();
         let found: Vec<_> = self.source.paths.iter().flat_map(|pattern| matching_files(pattern)).collect();
         for path in found {
-            if self.files.contains_key(&path) {
+            self.look_at(&path, &known);
+        }
+    }
+
+    /// Follows the file that a path leads to, unless it is followed, or was read to its end under the name that it had before.
+    fn look_at(&mut self, path: &Path, known: &BTreeMap<FileId, Position>) {
+        let opened = std::fs::metadata(path).and_then(|metadata| {
+            let id = FileId::of(&metadata);
+            let last = known.get(&id);
+            let is_read = last.is_some_and(|last| last.path != path && last.offset == metadata.len());
+            if self.files.contains_key(&id) || is_read { Ok(None) } else { Tail::open(path, last).map(Some) }
+        });
+        match opened {
+            Ok(Some(tail)) => self.follow(tail),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(source = self.source.name, path = %path.display(), %error, "cannot open log file"),
+        }
+    }
+
+    fn follow(&mut self, tail: Tail) {
+        tracing::info!(source = self.source.name, path = %tail.path().display(), "following log file");
+        let parser = self.parser(tail.path());
+        self.files.insert(tail.id(), Followed { tail, parser, rotated_at: None });
+    }
+
+    /// Files that were renamed while nobody looked, perhaps to a name that no glob matches: their last lines are still to be read.
+    /// Positions of files that nobody has seen for long are forgotten.
+    fn open_rotated_while_away(&mut self) {
+        for (id, position) in self.positions() {
+            let leads_there = |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| FileId::of(&metadata) == id);
+            if leads_there(&position.path) {
                 continue;
             }
-            let last = known.get(&self.position_key(&path)).and_then(|value| Position::decode(std::str::from_utf8(value).ok()?));
-            match Tail::open(&path, last) {
-                Ok(tail) => {
-                    tracing::info!(source = self.source.name, path = %path.display(), "following log file");
-                    let parser = self.parser(&path);
-                    self.files.insert(path, (tail, parser));
+            let Some(path) = siblings(&position.path).into_iter().find(|path| leads_there(path)) else {
+                if position.time < self.clock.now() - FORGET_MS {
+                    self.forget(&self.position_key(id));
                 }
-                Err(error) => tracing::warn!(source = self.source.name, path = %path.display(), %error, "cannot open log file"),
+                continue;
+            };
+            match Tail::open(&path, Some(&position)) {
+                // One that begins with something else only has the inode of the file that was meant.
+                Ok(tail) if tail.path() == position.path => self.follow(tail),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(source = self.source.name, path = %path.display(), %error, "cannot open rotated log file"),
             }
         }
     }
@@ -157,39 +203,92 @@ impl Follower {
 
     /// Reads every file to its end, batch by batch, a batch of each in turn.
     async fn read_files(&mut self, stop: &watch::Receiver<bool>) -> Result<(), FollowError> {
-        let paths: Vec<_> = self.files.keys().cloned().collect();
+        let files: Vec<_> = self.files.keys().copied().collect();
         let mut has_more = true;
         while has_more && !*stop.borrow() {
             has_more = false;
-            for path in &paths {
-                has_more |= self.read_batch(path).await?;
+            for id in &files {
+                has_more |= self.read_lines(*id, false).await?;
             }
+        }
+        for id in files {
+            self.check_rotation(id).await?;
         }
         Ok(())
     }
 
-    async fn read_batch(&mut self, path: &Path) -> Result<bool, FollowError> {
-        let key = self.position_key(path);
-        let Some((tail, parser)) = self.files.get_mut(path) else { return Ok(false) };
-        let lines = tokio::task::block_in_place(|| tail.read())?;
+    /// A file whose path leads to another one now is followed a while longer, for its writer may not know yet, and then let go.
+    async fn check_rotation(&mut self, id: FileId) -> Result<(), FollowError> {
+        let now = self.clock.now();
+        let Some(file) = self.files.get_mut(&id) else { return Ok(()) };
+        if !file.tail.is_rotated()? {
+            return Ok(());
+        }
+        let since = *file.rotated_at.get_or_insert(now);
+        let path = file.tail.path().to_owned();
+        if since == now {
+            let known = self.positions();
+            self.look_at(&path, &known);
+        }
+        if now >= since + ROTATED_MS {
+            while self.read_lines(id, true).await? {}
+            self.files.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn read_lines(&mut self, id: FileId, is_last: bool) -> Result<bool, FollowError> {
+        let key = self.position_key(id);
+        let now = self.clock.now();
+        let Some(Followed { tail, parser, .. }) = self.files.get_mut(&id) else { return Ok(false) };
+        let lines = tokio::task::block_in_place(|| tail.read(is_last))?;
+        let position = tail.position_after(&lines, now)?;
         if lines.len() == 0 {
-            tail.advance(&lines);
+            tail.advance(&position);
             return Ok(false);
         }
-        let read_at_ns = nanoseconds(self.clock.now());
-        let parsed = parser.parse(&lines, read_at_ns).await;
-        let position = tail.position_after(&lines).encode();
-        tokio::task::block_in_place(|| self.storage.append_logs_from(&parsed.entries, POSITIONS, &key, position.as_bytes()))?;
-        tail.advance(&lines);
+        let parsed = parser.parse(&lines, nanoseconds(now)).await;
+        let encoded = position.encode();
+        tokio::task::block_in_place(|| self.storage.append_logs_from(&parsed.entries, POSITIONS, &key, encoded.as_bytes()))?;
+        tail.advance(&position);
         self.stats.log_lines.add(lines.len() as u64);
         self.stats.log_bytes.add(lines.bytes.len() as u64);
         self.stats.unparsed_log_lines.add(parsed.unparsed);
         Ok(true)
     }
 
-    fn position_key(&self, path: &Path) -> String {
-        format!("{}\0{}", self.source.name, path.display())
+    /// How far the files of this source were read.
+    fn positions(&self) -> BTreeMap<FileId, Position> {
+        let mut positions = BTreeMap::new();
+        for (key, value) in self.storage.kv_list(POSITIONS) {
+            let Some(("", id)) = key.strip_prefix(&self.source.name).and_then(|rest| rest.split_once('\0')) else { continue };
+            let position = std::str::from_utf8(&value).ok().and_then(Position::decode);
+            match (FileId::decode(id), position) {
+                (Some(id), Some(position)) => drop(positions.insert(id, position)),
+                // Written by an earlier version.
+                _ => self.forget(&key),
+            }
+        }
+        positions
     }
+
+    fn forget(&self, key: &str) {
+        if let Err(error) = self.storage.kv_put(POSITIONS, key, None) {
+            tracing::warn!(source = self.source.name, error = chain(&error), "cannot forget a log position");
+        }
+    }
+
+    fn position_key(&self, id: FileId) -> String {
+        format!("{}\0{}", self.source.name, id.encode())
+    }
+}
+
+/// What lies beside a file and begins with its name, as rotated files do.
+fn siblings(path: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
+    let name = name.to_string_lossy().into_owned();
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&name)).map(|entry| entry.path()).collect()
 }
 
 #[derive(Debug, thiserror::Error)]

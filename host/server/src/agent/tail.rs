@@ -1,9 +1,13 @@
-//! One file, read line by line as it grows, over rotation and truncation. It moves on only when told that what it gave is stored.
+//! One file, read line by line as it grows, over truncation. It moves on only when told that what it gave is stored. What a file is
+//! called does not matter here: rotation is `follow.rs`.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+
+use cepmon_model::TimestampMs;
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Bytes of one batch of lines.
 const BATCH_BYTES: usize = 1 << 20;
@@ -11,28 +15,81 @@ const BATCH_BYTES: usize = 1 << 20;
 const BATCH_LINES: usize = 2_000;
 /// A longer line is cut into pieces of this size: 256 KiB, Loki's own limit.
 const MAX_LINE_BYTES: usize = 256 << 10;
+/// How much of its beginning tells a file from another one that came to the same inode.
+const BEGINNING_BYTES: u64 = 1 << 10;
 
-/// How far a file was read. The device and inode tell a rotated file from its successor.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Position {
+/// What a file is while it exists, whatever it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct FileId {
     device: u64,
     inode: u64,
-    offset: u64,
 }
 
-impl Position {
-    /// As it is stored: `device:inode:offset`.
+impl FileId {
+    /// Of the file that a path leads to.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
+    }
+
+    /// As it is stored: `device:inode`.
     pub(super) fn encode(self) -> String {
-        format!("{}:{}:{}", self.device, self.inode, self.offset)
+        format!("{}:{}", self.device, self.inode)
     }
 
     /// Reads what `encode` wrote.
     pub(super) fn decode(text: &str) -> Option<Self> {
-        let mut parts = text.split(':').map(str::parse::<u64>);
-        let (Some(Ok(device)), Some(Ok(inode)), Some(Ok(offset)), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
-            return None;
-        };
-        Some(Self { device, inode, offset })
+        let (device, inode) = text.split_once(':')?;
+        Some(Self { device: device.parse().ok()?, inode: inode.parse().ok()? })
+    }
+}
+
+/// How far a file was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Position {
+    /// Bytes that are stored.
+    pub(super) offset: u64,
+    beginning: Beginning,
+    /// When that was written down.
+    pub(super) time: TimestampMs,
+    /// What the file was called when it was found first: its label `filename`.
+    pub(super) path: PathBuf,
+}
+
+impl Position {
+    /// As it is stored: `offset:bytes:hash:time:path`.
+    pub(super) fn encode(&self) -> String {
+        let Beginning { bytes, hash } = self.beginning;
+        format!("{}:{bytes}:{hash:x}:{}:{}", self.offset, self.time, self.path.display())
+    }
+
+    /// Reads what `encode` wrote.
+    pub(super) fn decode(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(5, ':');
+        let mut next = || parts.next();
+        let (offset, bytes, hash, time, path) = (next()?, next()?, next()?, next()?, next()?);
+        let beginning = Beginning { bytes: bytes.parse().ok()?, hash: u64::from_str_radix(hash, 16).ok()? };
+        Some(Self { offset: offset.parse().ok()?, beginning, time: time.parse().ok()?, path: PathBuf::from(path) })
+    }
+}
+
+/// The first bytes of a file. Inodes are used again at once, and a file that was truncated may have grown past its old size by the
+/// time that it is looked at: then it begins with something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Beginning {
+    bytes: u64,
+    hash: u64,
+}
+
+impl Beginning {
+    fn read(file: &File, bytes: u64) -> io::Result<Self> {
+        let mut buffer = [0; BEGINNING_BYTES as usize];
+        let buffer = &mut buffer[..bytes.min(BEGINNING_BYTES) as usize];
+        let filled = read_up_to(file, buffer, 0)?;
+        Ok(Self { bytes: filled as u64, hash: xxh3_64(&buffer[..filled]) })
+    }
+
+    fn is_of(self, file: &File) -> io::Result<bool> {
+        Ok(Self::read(file, self.bytes)? == self)
     }
 }
 
@@ -59,83 +116,85 @@ impl Lines {
 pub(super) struct Tail {
     path: PathBuf,
     file: File,
-    position: Position,
+    id: FileId,
+    offset: u64,
+    beginning: Beginning,
 }
 
 impl Tail {
-    /// Opens a file where reading stopped last time, or at its start. If it was rotated since, the rest of the old file, found
-    /// beside it by its inode, comes first.
-    pub(super) fn open(path: &Path, last: Option<Position>) -> io::Result<Self> {
-        let tail = Self::open_at_start(path)?;
-        let Some(last) = last else { return Ok(tail) };
-        if (last.device, last.inode) == (tail.position.device, tail.position.inode) {
-            return Ok(Self { position: last, ..tail });
-        }
-        match find_rotated(path, last) {
-            Some(file) => Ok(Self { path: path.to_owned(), file, position: last }),
-            None => Ok(tail),
-        }
-    }
-
-    /// The next complete lines, none if there are none yet. Asking again without `advance` gives the same lines.
-    pub(super) fn read(&mut self) -> io::Result<Lines> {
-        let mut lines = self.read_at_position(false)?;
-        if lines.len() == 0 && self.is_rotated()? {
-            // Nobody writes to the old file any more: its last line is complete, newline or not.
-            lines = self.read_at_position(true)?;
-            if lines.len() == 0 {
-                *self = Self::open_at_start(&self.path)?;
-                lines = self.read_at_position(false)?;
-            }
-        }
-        Ok(lines)
-    }
-
-    /// Where reading goes on once these lines are stored.
-    pub(super) fn position_after(&self, lines: &Lines) -> Position {
-        Position { offset: self.position.offset + lines.consumed, ..self.position }
-    }
-
-    /// Moves behind lines that are stored.
-    pub(super) fn advance(&mut self, lines: &Lines) {
-        self.position = self.position_after(lines);
-    }
-
-    fn open_at_start(path: &Path) -> io::Result<Self> {
+    /// Opens a file where reading stopped last time, if it still is that file, else at its start.
+    pub(super) fn open(path: &Path, last: Option<&Position>) -> io::Result<Self> {
         let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let position = Position { device: metadata.dev(), inode: metadata.ino(), offset: 0 };
-        Ok(Self { path: path.to_owned(), file, position })
+        let id = FileId::of(&file.metadata()?);
+        let start = Self { path: path.to_owned(), file, id, offset: 0, beginning: Beginning::default() };
+        match last {
+            Some(last) if last.beginning.is_of(&start.file)? => {
+                Ok(Self { path: last.path.clone(), offset: last.offset, beginning: last.beginning, ..start })
+            }
+            _ => Ok(start),
+        }
     }
 
-    /// Whether the path now leads to another file. A file that was removed without a successor is not rotated yet.
-    fn is_rotated(&self) -> io::Result<bool> {
+    /// Which file it is.
+    pub(super) fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// What the file was called when it was found first.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether that path now leads to another file. A file that was removed without a successor is not rotated yet.
+    pub(super) fn is_rotated(&self) -> io::Result<bool> {
         match std::fs::metadata(&self.path) {
-            Ok(metadata) => Ok((metadata.dev(), metadata.ino()) != (self.position.device, self.position.inode)),
+            Ok(metadata) => Ok(FileId::of(&metadata) != self.id),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
-    fn read_at_position(&mut self, is_last: bool) -> io::Result<Lines> {
+    /// The next complete lines, none if there are none yet; `is_last`: nobody writes any more, so the last line is complete, newline or
+    /// not. Asking again without `advance` gives the same lines.
+    pub(super) fn read(&mut self, is_last: bool) -> io::Result<Lines> {
         let size = self.file.metadata()?.len();
-        if size < self.position.offset {
+        let is_other = size < self.offset || (size > self.offset && !self.beginning.is_of(&self.file)?);
+        if is_other {
             tracing::info!(path = %self.path.display(), "log file was truncated; reading from its start");
-            self.position.offset = 0;
+            (self.offset, self.beginning) = (0, Beginning::default());
         }
-        let mut bytes = vec![0; BATCH_BYTES.min(usize::try_from(size - self.position.offset).unwrap_or(BATCH_BYTES))];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match self.file.read_at(&mut bytes[filled..], self.position.offset + filled as u64) {
-                Ok(0) => break,
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let mut bytes = vec![0; BATCH_BYTES.min(usize::try_from(size - self.offset).unwrap_or(BATCH_BYTES))];
+        let filled = read_up_to(&self.file, &mut bytes, self.offset)?;
         bytes.truncate(filled);
         Ok(split_lines(bytes, is_last))
     }
+
+    /// Where reading goes on once these lines are stored.
+    pub(super) fn position_after(&self, lines: &Lines, time: TimestampMs) -> io::Result<Position> {
+        let offset = self.offset + lines.consumed;
+        let is_whole = self.beginning.bytes == BEGINNING_BYTES;
+        let beginning = if is_whole { self.beginning } else { Beginning::read(&self.file, offset)? };
+        Ok(Position { offset, beginning, time, path: self.path.clone() })
+    }
+
+    /// Moves to where a stored position says.
+    pub(super) fn advance(&mut self, position: &Position) {
+        (self.offset, self.beginning) = (position.offset, position.beginning);
+    }
+}
+
+/// Fills a buffer from a place of a file, or up to the file's end.
+fn read_up_to(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read_at(&mut buffer[filled..], offset + filled as u64) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// Cuts bytes into lines; what follows the last newline waits unless `is_last`.
@@ -160,19 +219,6 @@ fn split_lines(bytes: Vec<u8>, is_last: bool) -> Lines {
     Lines { bytes, offsets, consumed: start as u64 }
 }
 
-/// The file that a path led to before: beside it, with the same inode.
-fn find_rotated(path: &Path, last: Position) -> Option<File> {
-    let name = path.file_name()?.to_string_lossy().into_owned();
-    for entry in std::fs::read_dir(path.parent()?).ok()?.flatten() {
-        let is_sibling = entry.file_name().to_string_lossy().starts_with(&name);
-        let Ok(metadata) = entry.metadata() else { continue };
-        if is_sibling && (metadata.dev(), metadata.ino()) == (last.device, last.inode) && metadata.len() >= last.offset {
-            return File::open(entry.path()).ok();
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Write;
@@ -185,8 +231,9 @@ mod tests {
     }
 
     fn next(tail: &mut Tail) -> Vec<String> {
-        let lines = tail.read().unwrap();
-        tail.advance(&lines);
+        let lines = tail.read(false).unwrap();
+        let position = tail.position_after(&lines, 0).unwrap();
+        tail.advance(&position);
         texts(&lines)
     }
 
@@ -197,57 +244,45 @@ mod tests {
         let mut file = File::create(&path).unwrap();
         write!(file, "one\r\n\ntw").unwrap();
         let mut tail = Tail::open(&path, None).unwrap();
-        assert_eq!(texts(&tail.read().unwrap()), ["one"]);
+        assert_eq!(texts(&tail.read(false).unwrap()), ["one"]);
         assert_eq!(next(&mut tail), ["one"]);
         assert!(next(&mut tail).is_empty());
+        assert_eq!(texts(&tail.read(true).unwrap()), ["tw"]);
         writeln!(file, "o").unwrap();
         assert_eq!(next(&mut tail), ["two"]);
     }
 
     #[test]
-    fn rotation_loses_no_line_of_either_file() {
+    fn a_position_is_good_for_its_file_under_any_name_and_for_no_other() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.log");
-        let mut old = File::create(&path).unwrap();
-        writeln!(old, "one").unwrap();
-        let mut tail = Tail::open(&path, None).unwrap();
-        assert_eq!(next(&mut tail), ["one"]);
-        std::fs::rename(&path, dir.path().join("a.log.1")).unwrap();
-        write!(old, "late\nunfinished").unwrap();
-        std::fs::write(&path, "new\n").unwrap();
-        assert_eq!(next(&mut tail), ["late"]);
-        assert_eq!(next(&mut tail), ["unfinished"]);
-        assert_eq!(next(&mut tail), ["new"]);
-    }
-
-    #[test]
-    fn rotation_while_nobody_reads_loses_no_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.log");
+        let path = dir.path().join("a:b.log");
         std::fs::write(&path, "one\ntwo\n").unwrap();
         let mut tail = Tail::open(&path, None).unwrap();
-        let mut lines = tail.read().unwrap();
+        let mut lines = tail.read(false).unwrap();
         lines.consumed = 4;
-        let stored = Position::decode(&tail.position_after(&lines).encode()).unwrap();
-        drop(tail);
-        std::fs::rename(&path, dir.path().join("a.log.1")).unwrap();
-        std::fs::write(&path, "three\n").unwrap();
-        let mut tail = Tail::open(&path, Some(stored)).unwrap();
-        assert_eq!(next(&mut tail), ["two"]);
-        assert_eq!(next(&mut tail), ["three"]);
+        let stored = Position::decode(&tail.position_after(&lines, 7).unwrap().encode()).unwrap();
+        assert_eq!((stored.offset, stored.time, stored.path.as_path()), (4, 7, path.as_path()));
+        let renamed = dir.path().join("a:b.log.1");
+        std::fs::rename(&path, &renamed).unwrap();
+        let mut tail = Tail::open(&renamed, Some(&stored)).unwrap();
+        assert_eq!((next(&mut tail), tail.path()), (vec!["two".to_owned()], path.as_path()));
+        // The same inode, but another beginning, as when the system uses it again.
+        std::fs::write(&renamed, "other\nlines\n").unwrap();
+        let mut tail = Tail::open(&renamed, Some(&stored)).unwrap();
+        assert_eq!(next(&mut tail), ["other", "lines"]);
     }
 
     #[test]
-    fn a_truncated_file_is_read_from_its_start() {
+    fn a_truncated_file_is_read_from_its_start_also_when_it_has_grown_past_its_old_size() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.log");
         std::fs::write(&path, "one and more\n").unwrap();
         let mut tail = Tail::open(&path, None).unwrap();
         assert_eq!(next(&mut tail), ["one and more"]);
-        let file = File::options().write(true).open(&path).unwrap();
-        file.set_len(0).unwrap();
-        std::fs::write(&path, "two\n").unwrap();
-        assert_eq!(next(&mut tail), ["two"]);
+        for text in ["two\n", "three, and a lot of other things\n"] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(next(&mut tail), [text.trim_end()]);
+        }
     }
 
     #[test]

@@ -56,6 +56,7 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErro
         host_name: String::new(),
         external_labels: Vec::new(),
         limits: Limits::default(),
+        overrides: Default::default(),
         state: std::sync::Arc::new(cepmon_plugin::NoState),
     })?;
     Ok(prepare(Some(file), &plugins, &SyntaxOnly).map(|prepared| {

@@ -12,6 +12,9 @@ use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+/// Where a server listens unless told otherwise.
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:9090";
+
 /// How long to wait for the connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 

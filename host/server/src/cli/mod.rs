@@ -2,6 +2,9 @@
 //! configuration. The work is done by the parts that the commands call.
 
 mod author;
+mod at_risk;
+mod audit;
+mod bundle;
 mod check;
 mod http_client;
 mod install;
@@ -10,6 +13,8 @@ mod plugin;
 mod printable;
 mod serve;
 mod sql;
+mod supply;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

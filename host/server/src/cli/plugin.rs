@@ -5,26 +5,29 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, PluginState, PluginStatus, Toolchain};
+use cepmon_plugin::{Capability, Grants, Limits, NoState, Options, PluginHost, PluginState, PluginStatus};
 use clap::{Args, Subcommand};
 
 use super::Failure;
+use super::audit::{self, AuditArgs};
 use super::author::{self, AuthorCommand};
+use super::bundle::{self, BundleArgs, ImportArgs, VerifyArgs};
 use super::install::{self, InstallArgs};
 use super::output::Output;
 use super::printable::printable;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
+use super::upgrade::{self, DiffArgs, RollbackArgs, UpgradeArgs};
 use crate::web::grant_words;
 
 /// What a running server needs to see a change.
-pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it at the next reload (SIGHUP, or POST /-/reload)";
+pub(crate) const HOW_TO_RELOAD: &str = "a running server takes it within seconds";
 
 /// The commands below `cepmon plugin`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
     /// Compile plugins from source: DIR becomes DIR/NAME.wasm, with its manifest inside
     Build {
-        /// Folders with Cargo.toml, plugin.toml and src
+        /// Folders with a plugin.toml, and with Cargo.toml (Rust), app.py (Python) or app.js (JavaScript)
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
@@ -38,6 +41,18 @@ pub(crate) enum PluginCommand {
     },
     /// Install a plugin, after showing what it asks for
     Install(InstallArgs),
+    /// Show what another version of a plugin would change, and which rules would lose a metric; changes nothing
+    Diff(DiffArgs),
+    /// Install newer versions from where plugins came from, after showing what changes
+    Upgrade(UpgradeArgs),
+    /// Bring back the file and the grants from before the last install
+    Rollback(RollbackArgs),
+    /// Compare every file with the lock files, and its signature with the trusted keys
+    Verify(VerifyArgs),
+    /// Write installed plugins and their grants into a tar, for machines without a network
+    Export(BundleArgs),
+    /// Install the plugins of such a tar, after showing what they ask for
+    Import(ImportArgs),
     /// List all plugins and what they may do
     List {
         #[command(flatten)]
@@ -61,6 +76,8 @@ pub(crate) enum PluginCommand {
     Grant(GrantArgs),
     /// Take a grant back
     Revoke(GrantArgs),
+    /// Name grants that a running server's plugins never used, and narrower ones that would have been enough
+    Audit(AuditArgs),
 }
 
 /// Options of `grant` and `revoke`.
@@ -110,6 +127,7 @@ impl Folders {
             host_name: String::new(),
             external_labels: Vec::new(),
             limits: Limits::default(),
+            overrides: Default::default(),
             state: Arc::new(NoState),
         })?;
         Ok(host.plugins())
@@ -119,9 +137,7 @@ impl Folders {
 pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Failure> {
     match command {
         PluginCommand::Build { folders } => {
-            let toolchain = Toolchain::find()?;
-            writeln!(std::io::stderr(), "building with {toolchain}")?;
-            for built in cepmon_plugin::build(folders, &toolchain)? {
+            for built in cepmon_plugin::build(folders, |tool| eprintln!("building with {tool}"))? {
                 let (path, kib) = (built.path.display(), built.package.bytes.len().div_ceil(1024));
                 writeln!(output, "{path}  {} {}, {kib} KiB", built.package.manifest.kind, built.package.manifest.version)?;
             }
@@ -131,7 +147,14 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
             let names = cepmon_plugin::write_bundled_lock(folder)?;
             writeln!(output, "{}: {}", folder.join("bundled.lock").display(), names.join(", "))?;
         }
+        PluginCommand::Audit(args) => audit::run(args, output)?,
         PluginCommand::Install(args) => install::run(args, output)?,
+        PluginCommand::Diff(args) => upgrade::diff(args, output)?,
+        PluginCommand::Upgrade(args) => upgrade::run(args, output)?,
+        PluginCommand::Rollback(args) => upgrade::rollback(args, output)?,
+        PluginCommand::Verify(args) => bundle::verify(args, output)?,
+        PluginCommand::Export(args) => bundle::export(args, output)?,
+        PluginCommand::Import(args) => bundle::import(args, output)?,
         PluginCommand::List { folders } => list(&folders.load()?, output)?,
         PluginCommand::Show { name, folders } => show(folders.load()?, name, output)?,
         PluginCommand::Remove { name, folder } => {
@@ -204,7 +227,7 @@ fn problems(plugin: &PluginStatus) -> impl Iterator<Item = &str> {
 
 fn show(plugins: Vec<PluginStatus>, name: &str, output: &mut impl Write) -> Result<(), Failure> {
     let Some(plugin) = plugins.iter().find(|plugin| plugin.name == name) else {
-        let near = crate::config::suggestion(name, plugins.iter().map(|plugin| plugin.name.as_str()));
+        let near = cepmon_model::nearest_name(name, plugins.iter().map(|plugin| plugin.name.as_str()));
         let near = near.map(|near| format!("; did you mean \"{near}\"")).unwrap_or_default();
         return Err(anyhow::anyhow!("cannot find plugin \"{name}\"{near}; run: cepmon plugin list").into());
     };

@@ -20,6 +20,9 @@ pub struct ServeArgs {
     /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
     #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
     pub bundled_plugins_dir: Option<PathBuf>,
+    /// Run exactly the plugins that plugins.lock and bundled.lock name, or do not start
+    #[arg(long, env = "CEPMON_LOCKED")]
+    pub locked: bool,
     /// Where compiled plugins are cached [default: $XDG_CACHE_HOME/cepmon, ~/.cache/cepmon or the system's temporary folder]
     #[arg(long, value_name = "DIR", env = "CEPMON_CACHE_DIR")]
     pub cache_dir: Option<PathBuf>,

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use super::Failure;
-use super::http_client::{self, Answer};
+use super::http_client::{self, Answer, DEFAULT_URL};
 use super::output::Output;
 use crate::web::{ResultForm, encode_result};
 
@@ -26,7 +26,7 @@ pub(crate) struct SqlArgs {
     /// The statement; "-" reads it from standard input
     statement: String,
     /// The server to ask
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090", env = "CEPMON_URL")]
+    #[arg(long, value_name = "URL", default_value = DEFAULT_URL, env = "CEPMON_URL")]
     url: String,
     /// Read this data directory instead of asking the server of --url; no server may be using it
     #[arg(long, value_name = "DIR")]
@@ -87,7 +87,8 @@ fn read_statement(input: impl Read) -> anyhow::Result<String> {
     Ok(statement)
 }
 
-async fn ask_server(url: &str, statement: &str, form: ResultForm) -> anyhow::Result<Vec<u8>> {
+/// The bytes that a server answers to a statement.
+pub(super) async fn ask_server(url: &str, statement: &str, form: ResultForm) -> anyhow::Result<Vec<u8>> {
     let request = serde_json::json!({ "query": statement }).to_string();
     let answer = http_client::post_json(url, "/api/v1/sql", form.media_type(), request).await?;
     if !answer.status.is_success() {

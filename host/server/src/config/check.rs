@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use cepmon_alert::Secret;
 use cepmon_model::{LabelSet, LabelSetBuilder, is_label_name};
+use cepmon_plugin::{LimitOverrides, Limits, TrustedKey};
 use serde_json::{Value, json};
 
-use super::file::{ConfigFile, RetentionLimits, ScrapeSection, SecretSection, StaticSection};
+use super::file::{Bytes, ConfigFile, PluginLimitsSection, PluginsSection, RetentionLimits, ScrapeSection, SecretSection, StaticSection};
 use super::problem::Problem;
 use super::yaml::Node;
 
@@ -44,8 +45,14 @@ pub struct Config {
     pub storage: StorageConfig,
     /// The operator's plugins folder.
     pub plugins_dir: Option<PathBuf>,
+    /// Where plugins may come from.
+    pub plugin_sources: PluginSources,
+    /// Run exactly the files that the lock files name, or do not start.
+    pub are_plugins_locked: bool,
     /// Where the secrets of plugins come from, by name.
     pub secrets: BTreeMap<String, SecretSource>,
+    /// Limits of single plugins, by name.
+    pub plugin_limits: BTreeMap<String, PluginLimits>,
     /// The HTTP surface.
     pub web: WebConfig,
 }
@@ -121,6 +128,26 @@ pub struct Retention {
     pub bytes: Option<u64>,
 }
 
+/// What one plugin may take.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PluginLimits {
+    /// Of its calls.
+    pub calls: LimitOverrides,
+    /// Living series over all its targets.
+    pub series: Option<u64>,
+}
+
+/// Where plugins may come from; for the command line, the server downloads nothing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PluginSources {
+    /// The index of names, a path or a URL.
+    pub index: Option<String>,
+    /// Whose signatures count.
+    pub trusted_keys: Vec<TrustedKey>,
+    /// Authorities beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 /// Where a secret of plugins comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SecretSource {
@@ -162,6 +189,7 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
     }
     let log_sources = file.logs.sources.iter().enumerate().map(|(index, section)| checker.log_source(section, index)).collect();
     let secrets = file.plugins.secrets.iter().filter_map(|(name, section)| checker.secret(name, section, base_dir)).collect();
+    let plugin_limits = file.plugins.limits.iter().map(|(name, section)| (name.clone(), checker.plugin_limits(name, section))).collect();
     let listen = file.web.listen.as_deref().unwrap_or(DEFAULT_LISTEN);
     let listen = listen.parse().unwrap_or_else(|_| {
         checker.problem("web.listen", &format!("cannot read the address \"{listen}\"; wanted IP:PORT, as in {DEFAULT_LISTEN}"));
@@ -189,7 +217,10 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
             logs: retention(&file.storage.retention.logs),
         },
         plugins_dir: file.plugins.dir.as_ref().map(|dir| base_dir.join(dir)),
+        plugin_sources: checker.plugin_sources(&file.plugins, base_dir),
+        are_plugins_locked: file.plugins.locked,
         secrets,
+        plugin_limits,
         web: WebConfig { listen, hosts: file.web.hosts.clone(), is_insecure: file.web.insecure },
     }
 }
@@ -202,6 +233,21 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn problem(&mut self, path: &str, message: &str) {
         self.problems.push(Problem::new(self.root.at(path).position, message));
+    }
+
+    fn plugin_sources(&mut self, section: &PluginsSection, base_dir: &Path) -> PluginSources {
+        let mut trusted_keys = Vec::new();
+        for (index, text) in section.trusted_keys.iter().enumerate() {
+            match TrustedKey::parse(text) {
+                Ok(key) => trusted_keys.push(key),
+                Err(error) => self.problem(&format!("plugins.trusted_keys[{index}]"), &error.to_string()),
+            }
+        }
+        let index = section.index.as_ref().map(|index| match index.contains("://") {
+            true => index.clone(),
+            false => base_dir.join(index).display().to_string(),
+        });
+        PluginSources { index, trusted_keys, ca_file: section.ca_file.as_ref().map(|path| base_dir.join(path)) }
     }
 
     fn positive(&mut self, duration: Duration, path: &str) {
@@ -290,6 +336,37 @@ impl Checker<'_> {
                 targets.push(target);
             }
         }
+    }
+
+    fn plugin_limits(&mut self, name: &str, section: &PluginLimitsSection) -> PluginLimits {
+        let path = format!("plugins.limits.{name}");
+        let size = |bytes: Option<Bytes>| bytes.map(|bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX));
+        let count = |count: Option<u64>| count.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
+        let memory_bytes = size(section.memory);
+        let largest = Limits::default().total_memory_bytes;
+        if memory_bytes.is_some_and(|bytes| bytes > largest) {
+            self.problem(
+                &format!("{path}.memory"),
+                &format!("all guests together have {} MiB; no single one can have more", largest >> 20),
+            );
+        }
+        if let Some(cpu) = section.cpu {
+            self.positive(cpu.0, &format!("{path}.cpu"));
+        }
+        if section.guests == Some(0) {
+            self.problem(&format!("{path}.guests"), "must be at least 1");
+        }
+        let calls = LimitOverrides {
+            memory_bytes,
+            cpu: section.cpu.map(|span| span.0),
+            samples: count(section.samples),
+            series_bytes: size(section.series_bytes),
+            log_bytes: size(section.log),
+            body_bytes: size(section.body),
+            network_bytes: size(section.network),
+            guests: count(section.guests),
+        };
+        PluginLimits { calls, series: section.series }
     }
 
     fn secret(&mut self, name: &str, section: &SecretSection, base_dir: &Path) -> Option<(String, SecretSource)> {

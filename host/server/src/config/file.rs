@@ -153,8 +153,42 @@ pub(super) struct RetentionLimits {
 pub(super) struct PluginsSection {
     /// The operator's plugins folder; the command line wins.
     pub dir: Option<String>,
+    /// Where `cepmon plugin install NAME` looks names up: a path relative to this file, or an `https://` URL.
+    pub index: Option<String>,
+    /// Public keys (minisign) whose signatures let a plugin in that comes over the network.
+    pub trusted_keys: Vec<String>,
+    /// Certificates of authorities to trust beside the system's when a plugin is downloaded.
+    pub ca_file: Option<String>,
+    /// Run exactly the files that the lock files name, or do not start.
+    pub locked: bool,
     /// Passwords and tokens by name; each plugin sees those that it was granted.
     pub secrets: BTreeMap<String, SecretSection>,
+    /// Limits of single plugins, by name, where the usual ones do not do.
+    pub limits: BTreeMap<String, PluginLimitsSection>,
+}
+
+/// One of `plugins.limits:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PluginLimitsSection {
+    /// Memory of one guest; 64MiB, of the scraper 192MiB; at most 512MiB.
+    pub memory: Option<Bytes>,
+    /// CPU time of one call; 1s.
+    pub cpu: Option<Span>,
+    /// Samples of one call; 50000, of the scraper 500000.
+    pub samples: Option<u64>,
+    /// Bytes of series texts of one call; 8MiB, of the scraper 64MiB.
+    pub series_bytes: Option<Bytes>,
+    /// Log output of one call; 64KiB.
+    pub log: Option<Bytes>,
+    /// One HTTP body; 64MiB.
+    pub body: Option<Bytes>,
+    /// What one call moves over the network; 256MiB.
+    pub network: Option<Bytes>,
+    /// Guests at work at the same time; 64.
+    pub guests: Option<u64>,
+    /// Living series over all its targets; new ones beyond are dropped. No limit.
+    pub series: Option<u64>,
 }
 
 /// One of `plugins.secrets:`; one of the two.

@@ -14,8 +14,10 @@ mod tests;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use check::{CLASSIC_PLUGIN, Config, Job, LogSource, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig};
-pub use problem::{FileProblems, Position, Problem, suggestion};
+pub use check::{
+    CLASSIC_PLUGIN, Config, Job, LogSource, PluginLimits, PluginSources, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig,
+};
+pub use problem::{FileProblems, Position, Problem};
 pub use yaml::Node;
 
 /// The configuration without `--config`: the node plugin on this host every 15 s.

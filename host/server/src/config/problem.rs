@@ -73,10 +73,3 @@ impl fmt::Display for FileProblems {
         Ok(())
     }
 }
-
-/// The known name nearest to a mistyped one, if one is near enough to be meant.
-pub fn suggestion<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let nearest = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min()?;
-    let is_near = nearest.0 <= 1 + wrong.chars().count() / 4;
-    is_near.then_some(nearest.1)
-}

@@ -4,9 +4,10 @@
 use std::cell::RefCell;
 use std::fmt;
 
+use cepmon_model::nearest_name;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 
-use super::problem::{Position, Problem, suggestion};
+use super::problem::{Position, Problem};
 use super::yaml::{Key, Node, Value};
 
 /// Reads a type from a tree. Every unknown key is added to `problems`; a wrong type is the error.
@@ -246,7 +247,7 @@ fn seed_at<'de, T: DeserializeSeed<'de>>(seed: T, reader: Reader<'_>) -> Result<
 }
 
 fn unknown_key(key: &Key, known: &[&str]) -> Problem {
-    let way_out = match suggestion(&key.text, known.iter().copied()) {
+    let way_out = match nearest_name(&key.text, known.iter().copied()) {
         Some(name) => format!("did you mean \"{name}\"?"),
         None => format!("known here: {}", known.join(", ")),
     };

@@ -2,9 +2,11 @@
 //! knows no schedule.
 
 mod namespace;
+mod series_budget;
 mod series_cache;
 mod target_series;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use series_budget::SeriesBudget;
 pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

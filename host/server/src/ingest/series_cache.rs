@@ -120,7 +120,8 @@ impl SeriesCache {
         self.by_hash.get(&self.hasher.hash_one(text))?.iter().copied().find(|index| self.text(*index) == text)
     }
 
-    fn text(&self, index: EntryIndex) -> &[u8] {
+    /// An entry's text.
+    pub(super) fn text(&self, index: EntryIndex) -> &[u8] {
         let entry = &self.entries[index as usize];
         &self.texts[entry.start as usize..(entry.start + entry.len) as usize]
     }

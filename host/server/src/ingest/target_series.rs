@@ -1,6 +1,7 @@
 //! One target's series: commits a scrape as one batch, adds what the host says of it (`up`, `scrape_*`), marks series that
 //! ended as stale.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cepmon_model::{
@@ -9,6 +10,7 @@ use cepmon_model::{
 use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
 
 use super::namespace::attach;
+use super::series_budget::SeriesBudget;
 use super::series_cache::{EntryIndex, SeriesCache};
 
 /// How a target's samples are taken.
@@ -40,6 +42,8 @@ pub(crate) struct Scraped<'a> {
 pub(crate) struct Committed {
     /// Samples that the target gave.
     pub samples: usize,
+    /// Samples of new series that found no place in the plugin's budget.
+    pub dropped_samples: usize,
     /// Series that the last scrape did not have.
     pub added_series: usize,
     /// What storage said of the target's samples.
@@ -83,6 +87,9 @@ const REPORTS: [(&str, &str); 5] = [
 #[derive(Debug)]
 pub(crate) struct TargetSeries {
     options: IngestOptions,
+    budget: Arc<SeriesBudget>,
+    /// Places of the budget that this target holds: the series of its last scrape.
+    living: u64,
     cache: SeriesCache,
     reports: Option<[SeriesRef; 5]>,
     /// Counts scrapes; entries remember the last that saw them.
@@ -96,8 +103,18 @@ pub(crate) struct TargetSeries {
 
 impl TargetSeries {
     /// A target that was never scraped.
-    pub(crate) fn new(options: IngestOptions) -> Self {
-        Self { options, cache: SeriesCache::default(), reports: None, scrape: 0, alive: 0, appends: Vec::new(), indexes: Vec::new() }
+    pub(crate) fn new(options: IngestOptions, budget: Arc<SeriesBudget>) -> Self {
+        Self {
+            options,
+            budget,
+            living: 0,
+            cache: SeriesCache::default(),
+            reports: None,
+            scrape: 0,
+            alive: 0,
+            appends: Vec::new(),
+            indexes: Vec::new(),
+        }
     }
 
     /// Stores a scrape's samples, stale marks and reports in one append; when it returns they survive `kill -9`. On a
@@ -114,6 +131,9 @@ impl TargetSeries {
             }
             committed.samples = batch.len();
             committed.added_series = self.add_batch(storage, batch, scraped.at)?;
+            committed.dropped_samples = batch.len() - self.appends.len();
+        } else {
+            self.hold(0);
         }
         let samples = self.appends.len();
         let alive = self.alive;
@@ -121,7 +141,8 @@ impl TargetSeries {
         self.appends.extend(ended.map(|entry| (entry.series, scraped.at, stale_nan())));
         self.add_reports(storage, scraped, &committed)?;
         let outcome = storage.append(&self.appends)?;
-        committed.outcome = self.append_unknown(storage, scraped, outcome, samples)?;
+        committed.outcome = self.append_unknown(storage, outcome, samples)?;
+        self.budget.count_stored(committed.outcome.appended as u64);
         self.alive = if scraped.batch.is_some() { self.scrape } else { 0 };
         self.cache.forget_before(self.scrape.saturating_sub(1));
         Ok(committed)
@@ -150,7 +171,16 @@ impl TargetSeries {
             }
             left_in_family = left_in_family.saturating_sub(1);
             let text = batch.series_text(sample);
-            let index = match self.cache.find(text) {
+            let is_stale = stale.next_if(|index| **index as usize == sample).is_some();
+            let known = self.cache.find(text);
+            let was_alive = known.is_some_and(|index| self.alive > 0 && self.cache.entry(index).seen == self.alive);
+            if !was_alive {
+                if !self.budget.take() {
+                    continue;
+                }
+                self.living += 1;
+            }
+            let index = match known {
                 Some(index) => index,
                 None => {
                     let metadata = family.map_or_else(MetricMetadata::default, |family| MetricMetadata {
@@ -165,19 +195,26 @@ impl TargetSeries {
             let own_time = batch.timestamps.get(sample).copied().filter(|time| self.options.honor_timestamps && *time != i64::MIN);
             let entry = self.cache.entry(index);
             entry.has_own_times = own_time.is_some();
-            let is_stale = stale.next_if(|index| **index as usize == sample).is_some();
             self.appends.push((entry.series, own_time.unwrap_or(at), if is_stale { stale_nan() } else { *value }));
             self.indexes.push(index);
         }
         // Only now, so that a series text that cannot be read leaves the memory of the last scrape as it was.
-        let mut added = 0;
+        let (mut added, mut living) = (0, 0);
         for index in &self.indexes {
             let entry = self.cache.entry(*index);
             added += usize::from(entry.seen != self.alive && entry.seen != self.scrape || entry.seen == 0);
+            living += u64::from(entry.seen != self.scrape);
             entry.seen = self.scrape;
         }
+        self.hold(living);
         self.cache.finish();
         Ok(added)
+    }
+
+    /// Gives back the places of the budget beyond that many.
+    fn hold(&mut self, living: u64) {
+        self.budget.give_back(self.living - living);
+        self.living = living;
     }
 
     fn add_reports(&mut self, storage: &Storage, scraped: &Scraped<'_>, committed: &Committed) -> Result<(), cepmon_storage::Error> {
@@ -186,28 +223,23 @@ impl TargetSeries {
             None => *self.reports.insert(register_reports(storage, &self.options.labels)?),
         };
         let is_up = if scraped.batch.is_some() { 1.0 } else { 0.0 };
-        let samples = committed.samples as f64;
-        let values = [is_up, scraped.duration.as_secs_f64(), samples, samples, committed.added_series as f64];
+        let (samples, kept) = (committed.samples as f64, (committed.samples - committed.dropped_samples) as f64);
+        let values = [is_up, scraped.duration.as_secs_f64(), samples, kept, committed.added_series as f64];
         self.appends.extend(series.into_iter().zip(values).map(|(series, value)| (series, scraped.at, value)));
         Ok(())
     }
 
     /// Series leave the head when they end or when nothing came for long; what comes back then is registered again.
-    fn append_unknown(
-        &mut self,
-        storage: &Storage,
-        scraped: &Scraped<'_>,
-        mut outcome: AppendOutcome,
-        samples: usize,
-    ) -> Result<AppendOutcome, IngestError> {
+    fn append_unknown(&mut self, storage: &Storage, mut outcome: AppendOutcome, samples: usize) -> Result<AppendOutcome, IngestError> {
         if outcome.unknown.is_empty() {
             return Ok(outcome);
         }
         let mut again = Vec::with_capacity(outcome.unknown.len());
         for position in std::mem::take(&mut outcome.unknown) {
             let (_, at, value) = self.appends[position];
-            if let (Some(batch), true) = (scraped.batch, position < samples) {
-                let series = register(storage, &self.options, batch.series_text(position), &MetricMetadata::default())?;
+            if position < samples {
+                let text = self.cache.text(self.indexes[position]);
+                let series = register(storage, &self.options, text, &MetricMetadata::default())?;
                 self.cache.entry(self.indexes[position]).series = series;
                 again.push((series, at, value));
             } else if position >= self.appends.len() - REPORTS.len() {
@@ -223,6 +255,13 @@ impl TargetSeries {
         outcome.conflicts += second.conflicts;
         outcome.too_old += second.too_old;
         Ok(outcome)
+    }
+}
+
+/// A target that is gone holds no place.
+impl Drop for TargetSeries {
+    fn drop(&mut self) {
+        self.hold(0);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Scrapes in, series out, over a real storage.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use cepmon_model::{Family, LabelSet, Matcher, SampleBatch, TimestampMs, is_stale};
@@ -16,7 +17,7 @@ struct Fixture {
 fn fixture(options: IngestOptions) -> Fixture {
     let dir = tempfile::tempdir().unwrap();
     let (storage, _) = Storage::open(StorageOptions::new(dir.path())).unwrap();
-    Fixture { _dir: dir, storage, series: TargetSeries::new(options) }
+    Fixture { _dir: dir, storage, series: TargetSeries::new(options, Arc::default()) }
 }
 
 fn options() -> IngestOptions {
@@ -142,4 +143,35 @@ fn a_removed_target_ends_everything_it_had() {
     fixture.series.end(&fixture.storage, 2).unwrap();
     assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1 2=stale"#]);
     assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1 2=stale"#]);
+}
+
+#[test]
+fn a_plugin_over_its_budget_keeps_its_series_and_gets_no_new_ones() {
+    let mut fixture = fixture(options());
+    let budget = Arc::new(SeriesBudget::default());
+    budget.set_limit(Some(2));
+    fixture.series = TargetSeries::new(options(), Arc::clone(&budget));
+    let first = fixture.scrape(1_000, Some(&batch(&[("a", 1.0), ("b", 1.0)]))).unwrap();
+    assert_eq!((first.dropped_samples, budget.living()), (0, 2));
+    let more = batch(&[("c", 1.0), ("a", 2.0), ("b", 2.0), ("d", 1.0)]);
+    let second = fixture.scrape(2_000, Some(&more)).unwrap();
+    assert_eq!((second.samples, second.dropped_samples, budget.dropped_samples()), (4, 2, 2));
+    assert!(fixture.stored("c").is_empty() && fixture.stored("d").is_empty());
+    assert_eq!(fixture.stored("a"), ["a{instance=\"a:1\", job=\"web\"} 1000=1 2000=2"]);
+    let kept = fixture.stored("scrape_samples_post_metric_relabeling");
+    assert!(kept[0].ends_with("1000=2 2000=2"), "{kept:?}");
+
+    // Another target of the same plugin finds no place, until a series of the first one ends.
+    let mut other = TargetSeries::new(options(), Arc::clone(&budget));
+    let scraped = |at, batch| Scraped { at, duration: Duration::from_millis(1), batch };
+    let one = batch(&[("e", 1.0)]);
+    assert_eq!(other.commit(&fixture.storage, &scraped(2_500, Some(&one))).unwrap().dropped_samples, 1);
+    fixture.scrape(3_000, Some(&batch(&[("a", 3.0)]))).unwrap();
+    assert_eq!(other.commit(&fixture.storage, &scraped(3_500, Some(&one))).unwrap().dropped_samples, 0);
+    assert_eq!(budget.living(), 2);
+    // A scrape that fails ends its series; a target that is gone holds no place.
+    fixture.scrape(4_000, None).unwrap();
+    assert_eq!(budget.living(), 1);
+    drop(other);
+    assert_eq!(budget.living(), 0);
 }

@@ -1,6 +1,6 @@
 //! All targets of the running configuration. A reload is a difference: targets that did not change are not touched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::scrape_loop::{ScrapeLoop, Stop};
 use super::target_status::{TargetHealth, TargetStatus};
-use crate::config::{Job, TargetConfig};
-use crate::ingest::IngestOptions;
+use crate::config::{Job, PluginLimits, TargetConfig};
+use crate::ingest::{IngestOptions, SeriesBudget};
 use crate::web::ServerStats;
 
 /// What a reload changed.
@@ -37,6 +37,8 @@ pub(crate) struct ScrapePool {
     stats: Arc<ServerStats>,
     host_name: String,
     targets: Mutex<HashMap<TargetKey, RunningTarget>>,
+    /// By plugin; what is counted in one outlives reloads.
+    budgets: Mutex<BTreeMap<String, Arc<SeriesBudget>>>,
 }
 
 /// Two targets with the same key would do the same; a change of any part is another target.
@@ -58,12 +60,15 @@ impl ScrapePool {
         stats: Arc<ServerStats>,
         host_name: String,
     ) -> Self {
-        Self { clock, storage, plugins, stats, host_name, targets: Mutex::default() }
+        Self { clock, storage, plugins, stats, host_name, targets: Mutex::default(), budgets: Mutex::default() }
     }
 
     /// Scrapes these jobs' targets from now on and no others. `settings` are the jobs' settings as their plugins take them, in
     /// the order of the jobs. Must be called within a tokio runtime.
-    pub(crate) fn apply(&self, jobs: &[Job], settings: &[Arc<str>]) -> ApplyReport {
+    pub(crate) fn apply(&self, jobs: &[Job], settings: &[Arc<str>], limits: &BTreeMap<String, PluginLimits>) -> ApplyReport {
+        for job in jobs {
+            self.budget(&job.plugin).set_limit(limits.get(&job.plugin).and_then(|limits| limits.series));
+        }
         let mut wanted = HashMap::new();
         for (job, settings) in jobs.iter().zip(settings) {
             for target in &job.targets {
@@ -96,6 +101,12 @@ impl ScrapePool {
         let mut all: Vec<_> = targets.values().map(status).collect();
         all.sort_by(|a, b| (&a.job, &a.instance).cmp(&(&b.job, &b.instance)));
         all
+    }
+
+    /// The series of a plugin.
+    pub(crate) fn budget(&self, plugin: &str) -> Arc<SeriesBudget> {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(budgets.entry(plugin.to_owned()).or_default())
     }
 
     /// Stops all targets; returns when their last scrapes are stored.
@@ -133,6 +144,7 @@ impl ScrapePool {
             last_scrape: None,
             last_duration: Duration::ZERO,
             samples: 0,
+            dropped_samples: 0,
             scrapes_total: 0,
             failed_scrapes_total: 0,
             missed_scrapes_total: 0,
@@ -156,6 +168,7 @@ impl ScrapePool {
                 honor_timestamps: job.honor_timestamps,
                 sample_limit: job.sample_limit,
             },
+            budget: self.budget(&job.plugin),
             status: Arc::clone(&status),
         };
         let (stop, stopped) = watch::channel(Stop::Run);

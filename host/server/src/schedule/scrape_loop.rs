@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::target_status::{TargetHealth, TargetStatus};
 use crate::chain::chain;
-use crate::ingest::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};
+use crate::ingest::{Committed, IngestError, IngestOptions, Scraped, SeriesBudget, TargetSeries};
 use crate::web::ServerStats;
 
 /// Everything that one target's task needs.
@@ -23,6 +23,7 @@ pub(super) struct ScrapeLoop {
     pub(super) kind: PluginKind,
     pub(super) target: TargetSpec,
     pub(super) ingest: IngestOptions,
+    pub(super) budget: Arc<SeriesBudget>,
     /// Start of the first scrape within the interval, the same at every start of the process.
     pub(super) offset: Duration,
     pub(super) status: Arc<Mutex<TargetStatus>>,
@@ -40,7 +41,7 @@ impl ScrapeLoop {
     pub(super) async fn run(self, mut stop: watch::Receiver<Stop>) {
         let (interval, timeout) = self.with_status(|status| (status.interval, status.timeout));
         let interval_ms = i64::try_from(interval.as_millis()).unwrap_or(i64::MAX).max(1);
-        let mut series = TargetSeries::new(self.ingest.clone());
+        let mut series = TargetSeries::new(self.ingest.clone(), Arc::clone(&self.budget));
         let mut next = next_start(self.clock.now(), interval_ms, self.offset);
         loop {
             tokio::select! {
@@ -118,6 +119,7 @@ impl ScrapeLoop {
             status.last_scrape = Some(at);
             status.last_duration = duration;
             status.samples = committed.samples;
+            status.dropped_samples = committed.dropped_samples;
         });
     }
 
@@ -143,6 +145,15 @@ impl ScrapeLoop {
         }
         for warning in answer.iter().flat_map(|answer| &answer.samples.warnings) {
             tracing::warn!(job, instance, %warning, "warning of the plugin");
+        }
+        let (plugin, was_dropping) = self.with_status(|status| (status.plugin.clone(), status.dropped_samples > 0));
+        if committed.dropped_samples > 0 && !was_dropping {
+            tracing::warn!(
+                job,
+                instance,
+                dropped = committed.dropped_samples,
+                "plugin \"{plugin}\" is over its budget of series, new ones are dropped; raise plugins.limits.{plugin}.series or have it give fewer"
+            );
         }
         let outcome = &committed.outcome;
         if outcome.conflicts + outcome.too_old > 0 {

@@ -53,6 +53,8 @@ pub(crate) struct TargetStatus {
     pub last_duration: Duration,
     /// Samples it gave.
     pub samples: usize,
+    /// Samples of the last scrape that were dropped because its plugin is over its budget of series.
+    pub dropped_samples: usize,
     /// Scrapes since the target is known.
     pub scrapes_total: u64,
     /// Scrapes that failed.

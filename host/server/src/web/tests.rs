@@ -71,6 +71,7 @@ impl Server {
             host_name: "test".to_owned(),
             external_labels: Vec::new(),
             limits: Limits::default(),
+            overrides: Default::default(),
             state: Arc::new(cepmon_plugin::NoState),
         });
         let sql = SqlEngine::new(Arc::clone(&storage), Vec::new(), SqlOptions::new(dir.join("spill"))).unwrap();

@@ -45,6 +45,11 @@ impl HostPattern {
         is_host && self.port.is_none_or(|granted| Some(granted) == port)
     }
 
+    /// Whether it covers a host and port, or a host, as a use is written down.
+    pub(crate) fn covers(&self, place: &str) -> bool {
+        split_host_port(place).is_some_and(|(host, port)| self.matches(&host, port))
+    }
+
     fn is_wildcard(&self) -> bool {
         self.host.starts_with('*')
     }

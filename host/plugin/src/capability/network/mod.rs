@@ -29,7 +29,7 @@ impl GuestState {
         match grant.reach(self.call.target.as_ref(), host, port) {
             Some(reach) => {
                 // The word of the grant, not each of a thousand targets.
-                self.context.uses.record(capability, if reach.is_target { TARGET } else { &place });
+                self.used(capability, if reach.is_target { TARGET } else { &place });
                 Ok(reach)
             }
             None => Err(self.deny(capability, &place, &format!("host \"{place}\""))),
@@ -39,7 +39,7 @@ impl GuestState {
     /// The denial of TLS without verification, unless it is granted.
     pub(crate) fn may_skip_verification(&mut self, capability: Capability, is_granted: bool) -> Result<(), Error> {
         if is_granted {
-            self.context.uses.record(capability, INSECURE);
+            self.used(capability, INSECURE);
             return Ok(());
         }
         Err(self.deny(capability, INSECURE, "connections without verification"))

@@ -8,13 +8,14 @@ use super::exposition::{Exposition, Kind};
 /// A counter of every plugin.
 type CounterOf = (&'static str, &'static str, fn(&PluginStats) -> f64);
 
-const COUNTERS: [CounterOf; 10] = [
+const COUNTERS: [CounterOf; 11] = [
     ("cepmon_plugin_calls_total", "Calls begun; those refused while backing off are not.", |stats| stats.calls as f64),
     ("cepmon_plugin_backed_off_calls_total", "Calls refused while backing off.", |stats| stats.backed_off as f64),
     ("cepmon_plugin_cpu_seconds_total", "CPU time of calls, host functions included.", |stats| stats.cpu.as_secs_f64()),
     ("cepmon_plugin_wall_seconds_total", "Wall time of calls.", |stats| stats.wall.as_secs_f64()),
     ("cepmon_plugin_read_bytes_total", "Bytes read for the plugin: HTTP bodies on the wire, files.", |stats| stats.bytes_in as f64),
     ("cepmon_plugin_answered_bytes_total", "Bytes that the plugin answered.", |stats| stats.bytes_out as f64),
+    ("cepmon_plugin_host_calls_total", "Calls of granted host functions.", |stats| stats.host_calls as f64),
     ("cepmon_plugin_denials_total", "Requests of the plugin that its grants do not allow.", |stats| stats.denials as f64),
     ("cepmon_plugin_log_lines_total", "Lines that the plugin logged.", |stats| stats.log_lines as f64),
     ("cepmon_plugin_dropped_log_bytes_total", "Bytes that the plugin logged beyond its limit.", |stats| stats.log_bytes_dropped as f64),

@@ -1,0 +1,98 @@
+//! Where plugins go, where they come from and whom the operator trusts: from the command line, else from the `plugins` section of a
+//! configuration. Without a configuration nothing is pinned, so nothing comes in over the network unasked.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use cepmon_plugin::{SourceOptions, Trust, TrustedKey};
+use clap::Args;
+
+use super::Failure;
+use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir};
+use crate::config::{self, Config};
+
+/// Options of the commands that fetch and check plugins.
+#[derive(Debug, Args)]
+pub(crate) struct Supply {
+    /// Configuration file whose plugins section names folder, index and trusted keys, and whose rules are compared
+    #[arg(long, value_name = "FILE", env = "CEPMON_CONFIG")]
+    config: Option<PathBuf>,
+    /// Plugins that you installed [default: plugins.dir of the configuration, else "plugins"]
+    #[arg(long, value_name = "DIR", env = "CEPMON_PLUGINS_DIR")]
+    plugins_dir: Option<PathBuf>,
+    /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
+    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
+    bundled_plugins_dir: Option<PathBuf>,
+    /// Index in which names are looked up [default: plugins.index of the configuration]
+    #[arg(long, value_name = "PATH|URL")]
+    index: Option<String>,
+    /// Public key (minisign) to trust beside plugins.trusted_keys, or a file that holds it; may be repeated
+    #[arg(long, value_name = "KEY|FILE")]
+    key: Vec<String>,
+    /// Certificates of authorities to trust beside the system's [default: plugins.ca_file of the configuration]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+/// The same, decided.
+#[derive(Debug)]
+pub(crate) struct Supplied {
+    pub(crate) plugins_dir: PathBuf,
+    pub(crate) bundled_dir: Option<PathBuf>,
+    pub(crate) options: SourceOptions,
+    pub(crate) config: Option<Config>,
+}
+
+impl Supply {
+    pub(crate) fn read(&self) -> Result<Supplied, Failure> {
+        let config = self.config.as_deref().map(|path| config::load(Some(path))).transpose().map_err(Failure::usage)?;
+        let config = config.map(|document| document.file);
+        let sources = config.as_ref().map(|config| config.plugin_sources.clone()).unwrap_or_default();
+        let mut keys = sources.trusted_keys;
+        for text in &self.key {
+            keys.push(read_key(text)?);
+        }
+        let configured_dir = config.as_ref().and_then(|config| config.plugins_dir.clone());
+        Ok(Supplied {
+            plugins_dir: self.plugins_dir.clone().or(configured_dir).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR)),
+            bundled_dir: self.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir),
+            options: SourceOptions {
+                index: self.index.clone().or(sources.index),
+                ca_file: self.ca_file.clone().or(sources.ca_file),
+                trust: Trust { keys, digest: None },
+            },
+            config,
+        })
+    }
+}
+
+/// A key itself, or the file that holds it.
+fn read_key(text: &str) -> Result<TrustedKey, Failure> {
+    if text.starts_with("RW") && !text.contains(['/', '.']) || !Path::new(text).is_file() {
+        return TrustedKey::parse(text).map_err(failure);
+    }
+    let content = std::fs::read_to_string(text).with_context(|| format!("cannot read the key in \"{text}\""))?;
+    TrustedKey::parse(&content).map_err(failure)
+}
+
+/// Code 2 when the operator has to say more, 1 when it did not work.
+pub(crate) fn failure(error: cepmon_plugin::Error) -> Failure {
+    if error.is_usage() { Failure::usage(error) } else { Failure::from(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_given_as_it_is_or_by_its_file() {
+        let key = "RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3";
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("author.pub");
+        std::fs::write(&file, format!("untrusted comment: minisign public key\n{key}\n")).unwrap();
+        let by_file = read_key(file.to_str().unwrap()).unwrap_or_else(|_| panic!("the key was refused"));
+        assert_eq!(read_key(key).unwrap_or_else(|_| panic!("the key was refused")), by_file);
+        assert!(matches!(read_key("RWshort"), Err(Failure::Usage(_))));
+        assert!(matches!(read_key("no/such/file"), Err(Failure::Usage(_))));
+    }
+}
