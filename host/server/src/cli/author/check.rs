@@ -1,7 +1,7 @@
 //! `cepmon plugin check`: everything that is wrong with a plugin, or that its operator would miss, in one go and each with the way out.
 //! Problems make it end with 1; notes do not.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -142,13 +142,13 @@ fn check_manifest(manifest: &Manifest, findings: &mut Findings) {
     if manifest.metrics.is_empty() && manifest.kind != PluginKind::LogParser {
         findings.problem("plugin.toml: no metric is declared; add [[metrics]] with name, type and help for each that it emits");
     }
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for metric in &manifest.metrics {
         let name = &metric.name;
         if metric.help.trim().is_empty() {
             findings.problem(format!("plugin.toml: metric {name} has no help; say what it tells"));
         }
-        if seen.insert(name, ()).is_some() {
+        if !seen.insert(name) {
             findings.problem(format!("plugin.toml: metric {name} is declared twice; remove one"));
         }
         let stem = name.strip_suffix('*').unwrap_or(name);

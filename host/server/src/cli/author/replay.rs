@@ -105,8 +105,8 @@ fn package(args: &ReplayArgs, recording: &Recording) -> Result<Package, Failure>
         Some(file) => vec![file.clone()],
         None => [Some(args.plugins_dir.clone()), bundled].into_iter().flatten().map(|folder| folder.join(&file_name)).collect(),
     };
-    let found = places.iter().filter_map(|path| inspect(path, Limits::default().wasm_bytes).ok());
-    found.into_iter().find(|package| package.digest.to_string() == wanted).ok_or_else(|| {
+    let mut found = places.iter().filter_map(|path| inspect(path, Limits::default().wasm_bytes).ok());
+    found.find(|package| package.digest.to_string() == wanted).ok_or_else(|| {
         let places: Vec<String> = places.iter().map(|place| format!("\"{}\"", place.display())).collect();
         anyhow!("cannot find the file that failed, {wanted}: it is not {}; name it with --file", places.join(" or ")).into()
     })
