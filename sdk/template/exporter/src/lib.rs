@@ -4,7 +4,11 @@ use cepmon_sdk::{Batch, Error, Kind, Target, file};
 use serde::Deserialize;
 
 /// What the kernel tells in one line: two numbers of seconds.
-const UPTIME: &str = "/proc/uptime";
+const FILE: &str = "/proc/uptime";
+
+// The metrics, as plugin.toml declares them.
+const UPTIME: &str = "{{metric}}_uptime_seconds";
+const IDLE: &str = "{{metric}}_idle_seconds_total";
 
 /// The job's `settings`. The host has checked them against plugin.toml and filled the defaults in.
 #[derive(Debug, Deserialize)]
@@ -16,19 +20,20 @@ struct Settings {
 #[cepmon_sdk::exporter]
 pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
     let settings: Settings = target.settings()?;
-    let text = file::read_text(UPTIME)?;
+    let text = file::read_text(FILE)?;
     let Some((uptime, idle)) = parse(&text) else {
-        let problem = format!("cannot read \"{UPTIME}\": got {text:?}, wanted two numbers");
+        let problem = format!("cannot read \"{FILE}\": got {text:?}, wanted two numbers");
         return Err(Error::protocol(problem));
     };
+    let help = "Seconds since the host started.";
     batch
-        .family("{{metric}}_uptime_seconds", Kind::Gauge, "Seconds since the host started.")
+        .family(UPTIME, Kind::Gauge, help)
         .unit("seconds")
         .sample(&[], uptime);
     if settings.idle {
         let help = "Seconds that all CPUs together were idle.";
         batch
-            .family("{{metric}}_idle_seconds_total", Kind::Counter, help)
+            .family(IDLE, Kind::Counter, help)
             .unit("seconds")
             .sample(&[], idle);
     }

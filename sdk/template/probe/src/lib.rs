@@ -4,6 +4,9 @@ use cepmon_sdk::http::Request;
 use cepmon_sdk::{Batch, Error, Target, Verdict};
 use serde::Deserialize;
 
+/// The metric, as plugin.toml declares it.
+const STATUS: &str = "{{metric}}_status";
+
 /// The job's `settings`. The host has checked them against plugin.toml and filled the defaults in.
 #[derive(Debug, Deserialize)]
 struct Settings {
@@ -17,7 +20,7 @@ pub fn check(target: &Target, batch: &mut Batch) -> Result<Verdict, Error> {
     match Request::get(url(&target.address)).send() {
         Ok(response) => {
             let help = "Status of the answer.";
-            batch.gauge("{{metric}}_status", help, response.status.into());
+            batch.gauge(STATUS, help, response.status.into());
             Ok(judge(response.status, settings.status))
         }
         // The probe's own setup is at fault, so nothing is known of the target.
@@ -49,7 +52,7 @@ mod tests {
     #[test]
     fn an_address_without_a_scheme_is_http() {
         assert_eq!(url("localhost:80"), "http://localhost:80/");
-        assert_eq!(url("https://shop.example/cart"), "https://shop.example/cart");
+        assert_eq!(url("https://a.example/b"), "https://a.example/b");
     }
 
     #[test]
