@@ -102,6 +102,26 @@ mod tests {
         assert_eq!(failures.read("test").len(), MAX_FAILURES);
     }
 
+    #[tokio::test]
+    async fn a_failed_call_keeps_what_the_host_answered_and_a_good_one_nothing() {
+        use crate::testing::{READS_PASSWD, READS_STAT, TestHost, files, manifest, plugin, target};
+        let asks = |name: &str| manifest(name, "[capabilities.files]\npaths = [\"/proc/stat\"]\nreason = \"counts\"\n");
+        let test = TestHost::new(&[
+            ("honest", plugin(&asks("honest"), READS_STAT), files(&["/proc/stat"])),
+            ("nosy", plugin(&asks("nosy"), READS_PASSWD), files(&["/proc/stat"])),
+        ]);
+        let timeout = std::time::Duration::from_secs(20);
+        assert!(test.host.collect("honest", &target("a:1"), timeout).await.is_ok());
+        assert_eq!(test.host.failures("honest"), Some(Vec::new()));
+        assert!(test.host.collect("nosy", &target("a:1"), timeout).await.is_err());
+        let failure = test.host.failures("nosy").unwrap().remove(0);
+        assert_eq!(failure.failure_kind(), Some(FailureKind::Denied));
+        assert_eq!((failure.calls[0].call.as_str(), &failure.calls[0].with), ("files.read", &serde_json::json!(["/etc/passwd"])));
+        assert!(failure.calls[0].answer.as_ref().unwrap()["Err"]["Denied"].is_string(), "{failure:?}");
+        assert_eq!(failure.digest, test.host.plugins()[1].digest.map(|digest| digest.to_string()));
+        assert_eq!(test.host.failures("nobody"), None);
+    }
+
     #[test]
     fn an_input_beyond_the_bound_is_not_kept() {
         let failures = Failures::default();
