@@ -4,6 +4,8 @@
 
 /// A rule, a mail, another mail.
 mod alert;
+/// The author's commands, from nothing to a metric.
+mod author;
 /// Configuration, plugin files and data directories that are wrong.
 mod bad_input;
 /// Targets that misbehave.

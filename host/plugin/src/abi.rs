@@ -17,6 +17,8 @@ pub(crate) mod exporter {
             "cepmon:plugin/state": async,
         },
         exports: { default: async },
+        // For the tape: what crosses the border can be written down and read back.
+        additional_derives: [serde::Serialize, serde::Deserialize],
     });
 }
 

@@ -17,6 +17,7 @@ use crate::cpu::Metered;
 use crate::error::joined;
 use crate::guest::{Answer, Call, Guest, Request};
 use crate::load::LoadedPlugin;
+use crate::tape::Tape;
 
 /// A question on its way.
 pub(crate) struct Asking<'a> {
@@ -30,44 +31,64 @@ pub(crate) struct Asking<'a> {
     pub(crate) timeout: Duration,
     /// Whether a failure counts towards back-off.
     pub(crate) may_back_off: bool,
+    /// Where the guest's host calls go.
+    pub(crate) tape: Tape,
+    /// Whether what is on the tape of a failed call is kept with the plugin.
+    pub(crate) keeps_failures: bool,
+}
+
+/// What a question came to.
+#[derive(Debug)]
+pub(crate) struct Asked<R> {
+    pub(crate) result: Result<R, CallError>,
+    /// Its host calls; off when they were kept with a failure, or none was made.
+    pub(crate) tape: Tape,
+    pub(crate) fuel: Option<u64>,
 }
 
 impl Asking<'_> {
     /// Asks, and hands the answer to `verify`; whatever fails is counted.
-    pub(crate) async fn ask<R>(self, request: Request<'_>, verify: impl FnOnce(Answer) -> Result<R, String>) -> Result<R, CallError> {
+    pub(crate) async fn ask<R>(mut self, request: &Request<'_>, verify: impl FnOnce(Answer) -> Result<R, String>) -> Asked<R> {
         let counters = &self.plugin.context.counters;
         let began = Instant::now();
         if let Some(refusal) = crate::lock_mutex(self.back_off).refusal(self.target_name, began) {
             counters.count_back_off();
-            return Err(refusal);
+            return Asked { result: Err(refusal), tape: Tape::Off, fuel: None };
         }
-        let result = self.run(request, began).await.and_then(|answer| {
+        let mut fuel = None;
+        let result = self.run(request, began, &mut fuel).await.and_then(|answer| {
             verify(answer).map_err(|problem| CallError::new(FailureKind::Output, format!("the plugin's answer is invalid: {problem}")))
         });
         match &result {
             Ok(_) => crate::lock_mutex(self.back_off).succeeded(self.target_name),
             Err(error) => {
                 counters.count_failure(error, self.target_name);
+                if self.keeps_failures {
+                    let tape = std::mem::take(&mut self.tape);
+                    self.plugin.failures.keep(request, tape, error, &self.plugin.version, self.plugin.digest);
+                }
                 if self.may_back_off {
                     crate::lock_mutex(self.back_off).failed(self.target_name, error, Instant::now());
                 }
             }
         }
-        result
+        Asked { result, tape: self.tape, fuel }
     }
 
-    async fn run(&self, request: Request<'_>, began: Instant) -> Result<Answer, CallError> {
+    async fn run(&mut self, request: &Request<'_>, began: Instant, fuel: &mut Option<u64>) -> Result<Answer, CallError> {
         let deadline = began + self.timeout;
         let late = || CallError::new(FailureKind::Deadline, format!("the deadline of {} s passed", self.timeout.as_secs_f64()));
         let plugin = self.plugin;
         let permit = tokio::time::timeout_at(deadline.into(), plugin.permits.acquire()).await;
         let _permit = permit.map_err(|_| late())?.map_err(|_| CallError::new(FailureKind::Load, "the plugin is closed"))?;
-        let call = Call::new(self.target.clone(), deadline, &plugin.context.limits);
+        let mut call = Call::new(self.target.clone(), deadline, &plugin.context.limits);
+        call.tape = std::mem::take(&mut self.tape);
         let mut guest = self.guest(call);
         let meter = Arc::clone(guest.meter());
-        let asked = Metered::new(guest.ask(&plugin.pre, &request), Arc::clone(&meter));
+        let asked = Metered::new(guest.ask(&plugin.pre, request), Arc::clone(&meter));
         let outcome = tokio::time::timeout_at(deadline.into(), asked).await;
-        guest.end();
+        self.tape = guest.end();
+        *fuel = guest.fuel_spent();
         let state = guest.state();
         state.log.settle();
         plugin.context.counters.count_call(meter.spent(), began.elapsed(), state.limiter.peak());

@@ -38,6 +38,15 @@ const OF_ADAPTERS: WasmFeatures = WasmFeatures::MULTI_MEMORY;
 
 /// Makes the engine and starts its ticker, which ends with the engine's last clone.
 pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+    start(cache_dir, limits, false)
+}
+
+/// The same, and fuel is counted: it costs speed, and is the same on every machine.
+pub(crate) fn open_counting_fuel(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
+    start(cache_dir, limits, true)
+}
+
+fn start(cache_dir: Option<&Path>, limits: &Limits, counts_fuel: bool) -> Result<Engine, Error> {
     let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
     let mut config = Config::new();
     let features = features() | OF_ADAPTERS;
@@ -46,6 +55,7 @@ pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, 
     // Guests are synchronous; parallelism comes from many guests. Component-model async would tax every call.
     config.concurrency_support(false);
     config.epoch_interruption(true);
+    config.consume_fuel(counts_fuel);
     config.cranelift_opt_level(OptLevel::Speed);
     config.max_wasm_stack(512 << 10);
     config.async_stack_size(1 << 20);

@@ -117,6 +117,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A recording cannot be used: record it again.
+    #[error("cannot use recording \"{}\": {problem}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Line and reason.
+        problem: String,
+    },
+
     /// A source cannot be reached or answers something else than the plugin: check the address, the network, the certificate.
     #[error("cannot fetch \"{origin}\": {problem}")]
     Fetch {

@@ -21,6 +21,7 @@ use crate::cpu::CpuMeter;
 use crate::grant::Capability;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
 use crate::stats::Counters;
+use crate::tape::Tape;
 use crate::uses::Uses;
 
 /// What all guests of one plugin share.
@@ -60,11 +61,13 @@ pub(crate) struct Call {
     pub(crate) denied: Option<String>,
     pub(crate) network_bytes_left: usize,
     pub(crate) state_bytes_written: usize,
+    /// Where its host calls go.
+    pub(crate) tape: Tape,
 }
 
 impl Call {
     pub(crate) fn new(target: Option<TargetAddress>, deadline: Instant, limits: &CallLimits) -> Self {
-        Self { target, deadline, denied: None, network_bytes_left: limits.network_bytes, state_bytes_written: 0 }
+        Self { target, deadline, denied: None, network_bytes_left: limits.network_bytes, state_bytes_written: 0, tape: Tape::Off }
     }
 }
 
@@ -159,12 +162,25 @@ impl Guest {
             false => Ok(UpdateDeadline::Yield(1)),
         });
         store.set_epoch_deadline(1);
-        Self { store, world: None, meter, calls_left, idle_since: Instant::now() }
+        let mut guest = Self { store, world: None, meter, calls_left, idle_since: Instant::now() };
+        guest.refuel();
+        guest
+    }
+
+    /// Fuel without end: it counts, it does not limit. Without effect where the engine counts none.
+    fn refuel(&mut self) {
+        self.store.set_fuel(u64::MAX).ok();
+    }
+
+    /// What the call has cost so far, if the engine counts it.
+    pub(crate) fn fuel_spent(&self) -> Option<u64> {
+        self.store.get_fuel().ok().map(|left| u64::MAX - left)
     }
 
     /// Readies a reused guest for its next call.
     pub(crate) fn begin(&mut self, call: Call) {
         self.meter.reset();
+        self.refuel();
         self.store.set_epoch_deadline(1);
         let state = self.store.data_mut();
         state.call = call;
@@ -201,13 +217,15 @@ impl Guest {
         self.store.data()
     }
 
-    /// The call is over; what it opened ends with it, and what it wrote without a newline goes to the log.
-    pub(crate) fn end(&mut self) {
+    /// The call is over; what it opened ends with it, and what it wrote without a newline goes to the log. Gives the tape of its host
+    /// calls.
+    pub(crate) fn end(&mut self) -> Tape {
         let state = self.store.data_mut();
         state.sockets.close_all();
         if let Some(wasi) = &state.wasi {
             wasi.end_call();
         }
+        std::mem::take(&mut state.call.tape)
     }
 
     #[cfg(test)]

@@ -19,8 +19,9 @@ use crate::guest::{Answer, Request, Shared};
 use crate::limits::{LimitOverrides, Limits, TotalMemory};
 use crate::manifest::PluginKind;
 use crate::reload::{Entry, Loading};
+use crate::tape::Tape;
 use crate::watch::FolderState;
-use crate::{CallError, Error, PluginStatus, ReloadReport, SettingsError, engine, verify};
+use crate::{CallError, Error, PluginStatus, Recording, ReloadReport, SettingsError, engine, failures, verify};
 
 /// How a host is set up.
 #[derive(Debug, Clone)]
@@ -222,11 +223,12 @@ impl PluginHost {
         let entry = self.entry(plugin, PluginKind::Exporter)?;
         let asking = self.asking(&entry, Some(target), timeout)?;
         let loaded = Arc::clone(asking.plugin);
-        let answer = asking.ask(Request::Collect(target.to_wit(timeout)), |answer| match answer {
+        let request = Request::Collect(target.to_wit(timeout));
+        let answer = asking.ask(&request, |answer| match answer {
             Answer::Batch(batch) => verified(batch, &loaded),
             _ => Err("an answer of another world".to_owned()),
         });
-        answer.await
+        answer.await.result
     }
 
     /// Asks a probe for its verdict. Safe to drop: the guest ends with it.
@@ -234,14 +236,15 @@ impl PluginHost {
         let entry = self.entry(plugin, PluginKind::Probe)?;
         let asking = self.asking(&entry, Some(target), timeout)?;
         let loaded = Arc::clone(asking.plugin);
-        let answer = asking.ask(Request::Check(target.to_wit(timeout)), |answer| match answer {
+        let request = Request::Check(target.to_wit(timeout));
+        let answer = asking.ask(&request, |answer| match answer {
             Answer::Outcome(outcome) => {
                 let detail = crate::capability::log::escaped(&outcome.detail);
                 Ok(Verdict { is_up: outcome.is_up, detail, samples: verified(outcome.samples, &loaded)? })
             }
             _ => Err("an answer of another world".to_owned()),
         });
-        answer.await
+        answer.await.result
     }
 
     /// Has a log parser make rows of lines. Fields point into `lines`. When it fails, the caller keeps the lines as they are: no line
@@ -254,7 +257,7 @@ impl PluginHost {
         let loaded = Arc::clone(asking.plugin);
         let (labels, settings) = (stream.labels.clone(), stream.settings.to_string());
         let request = Request::Parse { lines, stream: wit::types::LogStream { labels, settings } };
-        let answer = asking.ask(request, move |answer| match answer {
+        let answer = asking.ask(&request, move |answer| match answer {
             Answer::Rows(rows) => {
                 let numbers = rows.fields.len();
                 let batch = abi::log_batch(rows);
@@ -264,7 +267,14 @@ impl PluginHost {
             }
             _ => Err("an answer of another world".to_owned()),
         });
-        answer.await
+        answer.await.result
+    }
+
+    /// The last failed calls of a plugin, one of each kind of failure, the last one first, with their inputs and the host's answers;
+    /// none if there is no such plugin.
+    pub fn failures(&self, plugin: &str) -> Option<Vec<Recording>> {
+        let entry = Arc::clone(self.entries().get(plugin)?);
+        Some(entry.failures(plugin))
     }
 
     fn entries(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Arc<Entry>>> {
@@ -296,12 +306,14 @@ impl PluginHost {
             target: target.and_then(|target| TargetAddress::parse(&target.address, target.is_static)),
             timeout,
             may_back_off: true,
+            tape: Tape::recording(failures::MAX_BYTES),
+            keeps_failures: true,
         })
     }
 }
 
 impl TargetSpec {
-    fn to_wit(&self, timeout: Duration) -> wit::types::Target {
+    pub(crate) fn to_wit(&self, timeout: Duration) -> wit::types::Target {
         wit::types::Target {
             address: self.address.clone(),
             parameters: self.parameters.clone(),

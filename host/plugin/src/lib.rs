@@ -26,9 +26,12 @@ mod engine;
 mod abi;
 mod capability;
 mod verify;
+mod tape;
 mod cpu;
 mod stats;
 mod record;
+mod recording;
+mod failures;
 mod backoff;
 mod guest;
 mod load;
@@ -45,6 +48,8 @@ mod locked;
 mod bundle;
 mod watch;
 mod author;
+mod exposition;
+mod trial;
 #[cfg(test)]
 mod testing;
 
@@ -55,6 +60,7 @@ pub use capability::secrets::Secrets;
 pub use capability::state::{NoState, StateStore};
 pub use compare::Changes;
 pub use error::{CallError, Error, SettingsError};
+pub use exposition::{exposition, failure_text, rows_text, verdict_text};
 pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
 pub use install::{InstallPlan, Installed, fetch_upgrade, grant, install, list, plan, remove, revoke, rollback, show, upgradable};
@@ -66,11 +72,14 @@ pub use manifest::{
     PluginKind, Setting, SettingKind,
 };
 pub use package::{Digest, Package, inspect};
+pub use recording::{Failure, Input, Recording};
 pub use reload::ReloadReport;
 pub use signature::TrustedKey;
 pub use source::{Candidate, SourceOptions, fetch};
 pub use stats::{LastFailure, PluginStats};
 pub use status::{PluginState, PluginStatus};
+pub use tape::HostCall;
+pub use trial::{Trial, TrialOptions, Tried};
 pub use trust::Trust;
 pub use watch::FolderState;
 

@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 use wasmtime::Engine;
-use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::component::{Component, Linker};
 
 use crate::Error;
 use crate::abi::{self, wit};
 use crate::access::Access;
 use crate::capability::http::HttpClient;
 use crate::error::joined;
+use crate::failures::Failures;
 use crate::grant::Capability;
 use crate::guest::{Guest, GuestPre, GuestState, PluginContext, Shared};
 use crate::limits::CallLimits;
 use crate::lock::Effective;
-use crate::package::Package;
+use crate::package::{Digest, Package};
 use crate::record::Record;
+use crate::tape::tap::{Tapped, tap};
 
 /// A compiled and linked plugin.
 pub(crate) struct LoadedPlugin {
@@ -30,6 +32,9 @@ pub(crate) struct LoadedPlugin {
     /// Bounds the guests at work.
     pub(crate) permits: Semaphore,
     pub(crate) compile_time: Duration,
+    pub(crate) failures: Arc<Failures>,
+    pub(crate) version: String,
+    pub(crate) digest: Digest,
 }
 
 impl fmt::Debug for LoadedPlugin {
@@ -73,6 +78,9 @@ impl LoadedPlugin {
             idle: Mutex::new(Vec::new()),
             permits: Semaphore::new(guests),
             compile_time,
+            failures: Arc::clone(&record.failures),
+            version: manifest.version.to_string(),
+            digest: package.digest,
         })
     }
 
@@ -103,22 +111,22 @@ fn check_grants(package: &Package, effective: &Effective) -> Result<(), Error> {
 /// Links the interfaces that every plugin has, and those that this one imports; [`check_grants`] has refused ungranted ones.
 fn link(engine: &Engine, package: &Package) -> wasmtime::Result<Linker<GuestState>> {
     let mut linker = Linker::new(engine);
-    wit::log::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    wit::config::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    wit::clock::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
-    wit::types::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?;
+    wit::log::add_to_linker::<_, Tapped>(&mut linker, tap)?;
+    wit::config::add_to_linker::<_, Tapped>(&mut linker, tap)?;
+    wit::clock::add_to_linker::<_, Tapped>(&mut linker, tap)?;
+    wit::types::add_to_linker::<_, Tapped>(&mut linker, tap)?;
     for capability in package.imported_capabilities() {
         match capability {
-            Capability::Files => wit::files::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Statfs => wit::statfs::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Http => wit::http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Tcp => wit::tcp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Udp => wit::udp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Dns => wit::dns::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Icmp => wit::icmp::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::UnixHttp => wit::unix_http::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::State => wit::state::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
-            Capability::Secrets => wit::secrets::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state)?,
+            Capability::Files => wit::files::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Statfs => wit::statfs::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Http => wit::http::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Tcp => wit::tcp::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Udp => wit::udp::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Dns => wit::dns::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Icmp => wit::icmp::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::UnixHttp => wit::unix_http::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::State => wit::state::add_to_linker::<_, Tapped>(&mut linker, tap)?,
+            Capability::Secrets => wit::secrets::add_to_linker::<_, Tapped>(&mut linker, tap)?,
         }
     }
     if package.is_foreign() {
@@ -126,5 +134,3 @@ fn link(engine: &Engine, package: &Package) -> wasmtime::Result<Linker<GuestStat
     }
     Ok(linker)
 }
-
-impl wit::types::Host for GuestState {}

@@ -191,6 +191,10 @@ impl Entry {
         }
     }
 
+    pub(crate) fn failures(&self, plugin: &str) -> Vec<crate::Recording> {
+        self.record.failures.read(plugin)
+    }
+
     pub(crate) fn status(&self, now: Instant) -> PluginStatus {
         let manifest = self.package.as_ref().map(|package| &package.manifest);
         let asked = manifest.map(|manifest| Grants::asked(&manifest.capabilities)).unwrap_or_default();

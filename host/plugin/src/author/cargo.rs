@@ -79,7 +79,9 @@ pub(super) fn target_dir(workspace: &Path, chosen: Option<OsString>) -> PathBuf 
     if let Some(folder) = chosen {
         return PathBuf::from(folder).join("wasm");
     }
-    for folder in workspace.ancestors() {
+    // A folder that `cepmon plugin new` made stands alone; its like share what they compile in the user's cache.
+    let is_new = workspace.join(".cepmon/sdk").is_dir();
+    for folder in workspace.ancestors().skip(usize::from(is_new)) {
         if folder.join("target/CACHEDIR.TAG").is_file() {
             return folder.join("target/wasm");
         }
@@ -87,5 +89,13 @@ pub(super) fn target_dir(workspace: &Path, chosen: Option<OsString>) -> PathBuf 
             break;
         }
     }
-    workspace.join("target/wasm")
+    match user_cache().filter(|_| is_new) {
+        Some(cache) => cache.join("cepmon/wasm"),
+        None => workspace.join("target/wasm"),
+    }
+}
+
+fn user_cache() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
 }

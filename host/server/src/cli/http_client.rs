@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
 use hyper::{Request, StatusCode, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -33,6 +34,15 @@ pub(crate) struct Answer {
 
 /// Posts a JSON text to a path below the server's address.
 pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String) -> anyhow::Result<Answer> {
+    ask(url, path, |uri| Request::post(uri).header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, accept), json).await
+}
+
+/// Gets a path below the server's address.
+pub(crate) async fn get(url: &str, path: &str, accept: &str) -> anyhow::Result<Answer> {
+    ask(url, path, |uri| Request::get(uri).header(header::ACCEPT, accept), String::new()).await
+}
+
+async fn ask(url: &str, path: &str, request: impl FnOnce(String) -> Builder, body: String) -> anyhow::Result<Answer> {
     let (authority, base) = parse_url(url)?;
     let address = if authority.port().is_some() { authority.to_string() } else { format!("{}:80", authority.host()) };
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&address))
@@ -40,12 +50,10 @@ pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String)
         .with_context(|| format!("cannot connect to \"{url}\" within {} s; is cepmon serving there?", CONNECT_TIMEOUT.as_secs()))?
         .map_err(|error| anyhow!("cannot connect to \"{url}\": {error}; start it with: cepmon serve, or name a server with --url"))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.with_context(|| format!("cannot talk to \"{url}\""))?;
-    let request = Request::post(format!("{base}{path}"))
+    let request = request(format!("{base}{path}"))
         .header(header::HOST, authority.as_str())
-        .header(header::CONTENT_TYPE, "application/json")
-        .header(header::ACCEPT, accept)
         .header(header::CONNECTION, "close")
-        .body(Full::new(Bytes::from(json)))
+        .body(Full::new(Bytes::from(body)))
         .with_context(|| format!("cannot make a request for \"{url}\""))?;
     let exchange = async {
         let response = sender.send_request(request).await.with_context(|| format!("cannot get an answer from \"{url}\""))?;

@@ -1,6 +1,7 @@
 //! The command line: what each command takes, what it prints and the code it ends with: 0 fine, 1 it failed, 2 bad usage or bad
 //! configuration. The work is done by the parts that the commands call.
 
+mod author;
 mod at_risk;
 mod audit;
 mod bundle;

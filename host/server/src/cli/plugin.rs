@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::audit::{self, AuditArgs};
+use super::author::{self, AuthorCommand};
 use super::bundle::{self, BundleArgs, ImportArgs, VerifyArgs};
 use super::install::{self, InstallArgs};
 use super::output::Output;
@@ -30,6 +31,8 @@ pub(crate) enum PluginCommand {
         #[arg(required = true, value_name = "DIR")]
         folders: Vec<PathBuf>,
     },
+    #[command(flatten)]
+    Author(AuthorCommand),
     /// Write bundled.lock for a folder of plugins that come with cepmon: each is granted what it asks for
     Bundle {
         /// The folder
@@ -139,6 +142,7 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
                 writeln!(output, "{path}  {} {}, {kib} KiB", built.package.manifest.kind, built.package.manifest.version)?;
             }
         }
+        PluginCommand::Author(command) => author::run(command, output)?,
         PluginCommand::Bundle { folder } => {
             let names = cepmon_plugin::write_bundled_lock(folder)?;
             writeln!(output, "{}: {}", folder.join("bundled.lock").display(), names.join(", "))?;

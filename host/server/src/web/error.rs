@@ -42,6 +42,9 @@ pub(crate) enum WebError {
     /// There is nothing at this path.
     #[error("cannot find \"{path}\"; see / for the page and /metrics, /api/v1/sql for the rest")]
     NoSuchPath { path: String },
+    /// No plugin has this name.
+    #[error("cannot find plugin \"{name}\"; run: cepmon plugin list")]
+    NoSuchPlugin { name: String },
     /// Work on another thread ended by a panic: a bug, reported in the log.
     #[error("cannot finish the request: the work for it crashed; see the server's log")]
     Crashed(#[source] tokio::task::JoinError),
@@ -58,7 +61,7 @@ impl WebError {
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
             Self::Reload(_) => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSuchPath { .. } => StatusCode::NOT_FOUND,
+            Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
         }
     }
 
@@ -72,6 +75,7 @@ impl WebError {
             Self::Reload(_) => "configuration",
             Self::NotReady => "starting",
             Self::NoSuchPath { .. } => "path",
+            Self::NoSuchPlugin { .. } => "plugin",
             Self::Crashed(_) => "crash",
         }
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod error;
+mod failures;
 mod host_guard;
 mod life;
 mod listen;
@@ -95,6 +96,7 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
     Router::new()
         .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
         .route("/api/v1/admin/flush", post(life::flush))
+        .route("/api/v1/admin/plugins/{name}/failures", get(failures::show_failures))
         .route("/api/v1/cepmon/state", get(state::show_state))
         .route("/metrics", get(metrics::show_metrics))
         .route("/-/healthy", get(life::healthy))
