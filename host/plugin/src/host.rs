@@ -197,7 +197,7 @@ impl PluginHost {
         let loaded = Arc::clone(asking.plugin);
         let answer = asking.ask(Request::Check(target.to_wit(timeout)), |answer| match answer {
             Answer::Outcome(outcome) => {
-                let detail = crate::capability::log::escaped(&outcome.detail);
+                let detail = crate::capability::log::clipped(&outcome.detail, 1024);
                 Ok(Verdict { is_up: outcome.is_up, detail, samples: verified(outcome.samples, &loaded)? })
             }
             _ => Err("an answer of another world".to_owned()),

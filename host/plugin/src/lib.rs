@@ -37,6 +37,8 @@ mod install;
 mod author;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod hostile;
 
 pub use author::{BuiltPlugin, Toolchain, build, wrap};
 pub use capability::secrets::Secrets;
