@@ -35,6 +35,8 @@ mod reload;
 mod status;
 mod install;
 mod author;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
