@@ -16,8 +16,12 @@ mod border;
 mod compared;
 /// What a guest may ask of the host.
 mod capability;
+/// Plugins that were built for released contracts.
+mod contract;
 /// Ends at the worst moments.
 mod crash;
+/// Many plugins at once.
+mod crowd;
 /// What the program does out of the box.
 mod first_light;
 /// Guests that misbehave, and grants.

@@ -11,11 +11,12 @@ use wasmtime::{Trap, WasmBacktrace};
 use crate::CallError;
 use crate::abi::wit;
 use crate::backoff::BackOff;
-use crate::capability::log::escaped;
+use crate::capability::log::clipped;
 use crate::capability::network::address::TargetAddress;
 use crate::cpu::Metered;
 use crate::error::joined;
 use crate::guest::{Answer, Call, Guest, Request};
+use crate::limits::Refused;
 use crate::load::LoadedPlugin;
 use crate::tape::Tape;
 
@@ -126,7 +127,9 @@ impl Asking<'_> {
 
     fn keep(&self, mut guest: Guest) {
         guest.calls_left = guest.calls_left.saturating_sub(1);
-        if self.keep_idle == 0 || guest.calls_left == 0 || guest.state().limiter.is_too_large_to_keep() {
+        let state = guest.state();
+        let is_too_large = state.limiter.is_too_large_to_keep() || state.context.shared.total_memory.is_short();
+        if self.keep_idle == 0 || guest.calls_left == 0 || is_too_large {
             return;
         }
         guest.idle_since = Instant::now();
@@ -144,9 +147,16 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
     if guest.meter().was_spent() {
         return CallError::new(FailureKind::Cpu, format!("the CPU budget of {} s is spent", limits.cpu.as_secs_f64()));
     }
-    if state.limiter.was_refused() {
-        let limit = limits.memory_bytes >> 20;
-        return CallError::new(FailureKind::Memory, format!("the plugin asked for more memory than its limit of {limit} MiB"));
+    if let Some(refused) = state.limiter.refused() {
+        let message = match refused {
+            Refused::Memory => format!("the plugin asked for more memory than its limit of {} MiB", limits.memory_bytes >> 20),
+            Refused::Share => {
+                "the guests of the plugin have taken half of the memory of all guests; fewer at once, or smaller ones".to_owned()
+            }
+            Refused::Total => "the memory of all guests together is taken".to_owned(),
+            Refused::Table => format!("the plugin asked for a table of more than {} elements", limits.table_elements),
+        };
+        return CallError::new(FailureKind::Memory, message);
     }
     let said = state.log.last_words().map(|words| format!("; it said: {words}")).unwrap_or_default();
     let reason = joined(error);
@@ -156,15 +166,18 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
             names.take(3).map(|name| without_hash(name).to_owned()).collect()
         });
         let at = if frames.is_empty() { String::new() } else { format!(" in {}", frames.join(" < ")) };
-        return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin crashed: {trap}{at}{said}"))));
+        return CallError::new(FailureKind::Trap, clip(&format!("the plugin crashed: {trap}{at}{said}")));
     }
     if error.downcast_ref::<wasmtime_wasi::I32Exit>().is_some() {
         return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin ended itself{said}"))));
     }
-    // wasmtime gives no type to these: the answer could not be lifted, or was larger than the crossing allows.
-    let is_start = reason.contains("instantiat") || reason.contains("concurrent") || reason.contains("exceeds");
-    let kind = if is_start { FailureKind::Load } else { FailureKind::Output };
-    CallError::new(kind, clip(&escaped(&reason)))
+    // A host function refused what it was called with: it carries the guest's frames, an answer that cannot be lifted does not.
+    if error.downcast_ref::<WasmBacktrace>().is_some() {
+        return CallError::new(FailureKind::Trap, clip(&format!("the plugin crashed in a function of the host: {}", error.root_cause())));
+    }
+    // wasmtime gives no type to these: no guest could be made, or the answer could not be lifted, or was larger than the crossing allows.
+    let kind = if guest.has_started() { FailureKind::Output } else { FailureKind::Load };
+    CallError::new(kind, clip(&reason))
 }
 
 /// The guest's own error. Whoever was denied something and then fails has failed because of it.
@@ -177,8 +190,9 @@ fn guest_error(error: wit::types::Error, denied: Option<&str>) -> CallError {
         E::Unreachable(message) | E::Protocol(message) | E::Other(message) => (FailureKind::Guest, message),
     };
     match denied {
-        Some(denied) if kind != FailureKind::Denied => CallError::new(FailureKind::Denied, clip(&escaped(&format!("{message}; {denied}")))),
-        _ => CallError::new(kind, clip(&escaped(&message))),
+        // The way out stands at the end of the host's own words, so only the guest's are cut.
+        Some(denied) if kind != FailureKind::Denied => CallError::new(FailureKind::Denied, format!("{}; {denied}", clip(&message))),
+        _ => CallError::new(kind, clip(&message)),
     }
 }
 
@@ -189,8 +203,7 @@ fn without_hash(name: &str) -> &str {
 
 /// Messages of guests are of any length.
 fn clip(message: &str) -> String {
-    const MAX_BYTES: usize = 2_000;
-    message[..message.floor_char_boundary(MAX_BYTES)].to_owned()
+    clipped(message, 2_000)
 }
 
 #[cfg(test)]

@@ -35,6 +35,8 @@ pub(crate) struct PluginContext {
     pub(crate) state: Arc<Values>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) shared: Arc<Shared>,
+    /// Linear memory of this plugin's guests.
+    pub(crate) memory: Arc<TotalMemory>,
     pub(crate) is_foreign: bool,
 }
 
@@ -146,7 +148,7 @@ pub(crate) struct Guest {
 impl Guest {
     /// A store without an instance yet: [`Guest::ask`] starts it, so that starting is metered and timed with the first call.
     pub(crate) fn new(engine: &Engine, context: &Arc<PluginContext>, call: Call, calls_left: u32) -> Self {
-        let limiter = MemoryLimiter::new(&context.limits, Arc::clone(&context.shared.total_memory));
+        let limiter = MemoryLimiter::new(&context.limits, Arc::clone(&context.memory), Arc::clone(&context.shared.total_memory));
         let log = LogSink::new(Arc::clone(context));
         let wasi = context.is_foreign.then(|| Box::new(Wasi::new(&log)));
         let mut store =
@@ -211,6 +213,11 @@ impl Guest {
             }
             _ => return Err(wasmtime::Error::msg("BUG: a question for another world")),
         })
+    }
+
+    /// Whether the component was instantiated; what fails before is not an answer.
+    pub(crate) fn has_started(&self) -> bool {
+        self.world.is_some()
     }
 
     pub(crate) fn state(&self) -> &GuestState {

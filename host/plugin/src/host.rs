@@ -239,7 +239,7 @@ impl PluginHost {
         let request = Request::Check(target.to_wit(timeout));
         let answer = asking.ask(&request, |answer| match answer {
             Answer::Outcome(outcome) => {
-                let detail = crate::capability::log::escaped(&outcome.detail);
+                let detail = crate::capability::log::clipped(&outcome.detail, 1024);
                 Ok(Verdict { is_up: outcome.is_up, detail, samples: verified(outcome.samples, &loaded)? })
             }
             _ => Err("an answer of another world".to_owned()),

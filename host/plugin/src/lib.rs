@@ -50,8 +50,12 @@ mod watch;
 mod author;
 mod exposition;
 mod trial;
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod hostile;
 
 pub use audit::{Finding, audit};
 pub use author::{BuiltPlugin, build, wrap};

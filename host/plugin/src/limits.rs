@@ -166,9 +166,19 @@ impl TotalMemory {
         Self { used: AtomicUsize::new(0), limit }
     }
 
+    /// The part of it that the guests of one plugin may have together: half, so that one plugin never takes it all.
+    pub(crate) fn share(&self) -> Self {
+        Self::new(self.limit / 2)
+    }
+
     fn take(&self, bytes: usize) -> bool {
         let add = |used: usize| used.checked_add(bytes).filter(|&sum| sum <= self.limit);
         self.used.fetch_update(Relaxed, Relaxed, add).is_ok()
+    }
+
+    /// Whether guests that only wait for their next call should rather go.
+    pub(crate) fn is_short(&self) -> bool {
+        self.used() > self.limit / 2
     }
 
     fn give_back(&self, bytes: usize) {
@@ -181,6 +191,19 @@ impl TotalMemory {
     }
 }
 
+/// What a guest was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// More memory than one guest may have.
+    Memory,
+    /// More memory than all guests of its plugin may have together.
+    Share,
+    /// Memory, because all guests together have it.
+    Total,
+    /// Elements of a table.
+    Table,
+}
+
 /// Watches one guest's memory. Out of memory and a panic look alike from outside (`unreachable`), so it remembers refusals.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
@@ -189,31 +212,35 @@ pub(crate) struct MemoryLimiter {
     table_elements: usize,
     used: usize,
     peak: usize,
-    was_refused: bool,
+    refused: Option<Refused>,
+    share: Arc<TotalMemory>,
     total: Arc<TotalMemory>,
 }
 
 impl MemoryLimiter {
-    pub(crate) fn new(limits: &CallLimits, total: Arc<TotalMemory>) -> Self {
+    /// `share` is what the plugin's guests have together, `total` what all guests have.
+    pub(crate) fn new(limits: &CallLimits, share: Arc<TotalMemory>, total: Arc<TotalMemory>) -> Self {
         Self {
             limit: limits.memory_bytes,
             reuse_limit: limits.reuse_bytes,
             table_elements: limits.table_elements,
             used: 0,
             peak: 0,
-            was_refused: false,
+            refused: None,
+            share,
             total,
         }
     }
 
     /// Starts a new call of a reused guest.
     pub(crate) fn reset(&mut self) {
-        self.was_refused = false;
+        self.refused = None;
         self.peak = self.used;
     }
 
-    pub(crate) fn was_refused(&self) -> bool {
-        self.was_refused
+    /// What the guest was refused last in this call.
+    pub(crate) fn refused(&self) -> Option<Refused> {
+        self.refused
     }
 
     /// The most that the guest had in this call, bytes.
@@ -225,13 +252,27 @@ impl MemoryLimiter {
     pub(crate) fn is_too_large_to_keep(&self) -> bool {
         self.used > self.reuse_limit
     }
+
+    fn take(&self, growth: usize) -> Result<(), Refused> {
+        if self.used.saturating_add(growth) > self.limit {
+            return Err(Refused::Memory);
+        }
+        if !self.share.take(growth) {
+            return Err(Refused::Share);
+        }
+        if !self.total.take(growth) {
+            self.share.give_back(growth);
+            return Err(Refused::Total);
+        }
+        Ok(())
+    }
 }
 
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let growth = desired.saturating_sub(current);
-        if self.used.saturating_add(growth) > self.limit || !self.total.take(growth) {
-            self.was_refused = true;
+        if let Err(refused) = self.take(growth) {
+            self.refused = Some(refused);
             return Ok(false);
         }
         self.used += growth;
@@ -241,7 +282,9 @@ impl ResourceLimiter for MemoryLimiter {
 
     fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         let fits = desired <= self.table_elements;
-        self.was_refused |= !fits;
+        if !fits {
+            self.refused = Some(Refused::Table);
+        }
         Ok(fits)
     }
 
@@ -260,6 +303,7 @@ impl ResourceLimiter for MemoryLimiter {
 
 impl Drop for MemoryLimiter {
     fn drop(&mut self) {
+        self.share.give_back(self.used);
         self.total.give_back(self.used);
     }
 }
@@ -284,17 +328,27 @@ mod tests {
         let limits = Limits { memory_bytes: 1 << 20, ..Limits::default() };
         let manifest = "name='a'\nversion='1.0.0'\nkind='exporter'\ndescription='d'\nlicense='x'";
         let limits = limits.of(&Manifest::parse(manifest.as_bytes(), "t").unwrap(), &LimitOverrides::default());
-        let total = Arc::new(TotalMemory::new((1 << 20) + (1 << 19)));
-        let mut first = MemoryLimiter::new(&limits, Arc::clone(&total));
+        let total = Arc::new(TotalMemory::new(3 << 20));
+        let share = Arc::new(total.share());
+        let mut first = MemoryLimiter::new(&limits, Arc::clone(&share), Arc::clone(&total));
         assert!(first.memory_growing(0, 1 << 20, None).unwrap());
-        assert!(!first.was_refused() && first.is_too_large_to_keep());
+        assert!(first.refused().is_none() && first.is_too_large_to_keep());
         assert!(!first.memory_growing(1 << 20, 2 << 20, None).unwrap());
-        assert!(first.was_refused());
-        let mut second = MemoryLimiter::new(&limits, Arc::clone(&total));
-        assert!(!second.memory_growing(0, 1 << 20, None).unwrap(), "all guests together are limited too");
-        drop(first);
+        assert_eq!(first.refused(), Some(Refused::Memory));
+        let mut second = MemoryLimiter::new(&limits, Arc::clone(&share), Arc::clone(&total));
+        assert!(!second.memory_growing(0, 1 << 20, None).unwrap());
+        assert_eq!(second.refused(), Some(Refused::Share), "the guests of one plugin are limited together");
+        let neighbours: Vec<_> = (0..3)
+            .map(|_| {
+                let mut neighbour = MemoryLimiter::new(&limits, Arc::new(total.share()), Arc::clone(&total));
+                (neighbour.memory_growing(0, 1 << 20, None).unwrap(), neighbour.refused(), neighbour)
+            })
+            .collect();
+        let answers: Vec<_> = neighbours.iter().map(|(is_granted, refused, _)| (*is_granted, *refused)).collect();
+        assert_eq!(answers, [(true, None), (true, None), (false, Some(Refused::Total))], "and so are all guests");
+        drop((first, neighbours));
         assert!(second.memory_growing(0, 1 << 20, None).unwrap());
         drop(second);
-        assert_eq!(total.used(), 0);
+        assert_eq!((share.used(), total.used()), (0, 0));
     }
 }

@@ -69,6 +69,7 @@ impl LoadedPlugin {
             state: Arc::clone(&record.state),
             counters: Arc::clone(&record.counters),
             shared: Arc::clone(shared),
+            memory: Arc::new(shared.total_memory.share()),
             is_foreign: package.is_foreign(),
         };
         Ok(Self {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +102,11 @@ pub(crate) fn read_plugin_file(path: &Path, max_bytes: usize) -> Result<Arc<[u8]
         let problem = format!("it has {size} bytes, the limit is {max_bytes}");
         return Err(Error::NotAPlugin { path: path.to_owned(), problem });
     }
-    Ok(std::fs::read(path).map_err(read)?.into())
+    let mut bytes = Vec::new();
+    // It may grow while it is read.
+    let content = std::fs::File::open(path).and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
+    content.map_err(read)?;
+    Ok(bytes.into())
 }
 
 /// The same for bytes at hand; `path` is for messages.
@@ -121,8 +126,13 @@ pub(crate) fn inspect_bytes(path: &Path, bytes: Arc<[u8]>) -> Result<Package, Er
         .validate_all(&bytes)
         .map_err(|error| fail(format!("it is damaged or needs WebAssembly features that plugins do not have: {error}")))?;
     let outline = Outline::read(&bytes).map_err(|error| fail(format!("it is damaged: {error}")))?;
-    let Some(manifest) = outline.manifest else {
-        return Err(fail(format!("it has no custom section {MANIFEST_SECTION}; build it with: cepmon plugin build DIR")));
+    let manifest = match outline.manifests.as_slice() {
+        [manifest] if manifest.len() > MAX_MANIFEST_BYTES => {
+            return Err(fail(format!("its manifest has {} bytes, the limit is {MAX_MANIFEST_BYTES}", manifest.len())));
+        }
+        [manifest] => manifest,
+        [] => return Err(fail(format!("it has no custom section {MANIFEST_SECTION}; build it with: cepmon plugin build DIR"))),
+        more => return Err(fail(format!("it has {} custom sections {MANIFEST_SECTION}, expected one", more.len()))),
     };
     let manifest = Manifest::parse(manifest, &path.display().to_string())?;
     check_exports(&outline.exports, &manifest).map_err(fail)?;
@@ -145,12 +155,15 @@ pub(crate) fn inspect_bytes(path: &Path, bytes: Arc<[u8]>) -> Result<Package, Er
 struct Outline<'a> {
     imports: Vec<&'a str>,
     exports: Vec<&'a str>,
-    manifest: Option<&'a [u8]>,
+    manifests: Vec<&'a [u8]>,
 }
+
+/// Bytes of a manifest; what it says is shown to people.
+const MAX_MANIFEST_BYTES: usize = 256 << 10;
 
 impl<'a> Outline<'a> {
     fn read(bytes: &'a [u8]) -> wasmparser::Result<Self> {
-        let mut outline = Self { imports: Vec::new(), exports: Vec::new(), manifest: None };
+        let mut outline = Self { imports: Vec::new(), exports: Vec::new(), manifests: Vec::new() };
         let mut depth = 0usize;
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
@@ -167,7 +180,7 @@ impl<'a> Outline<'a> {
                         outline.exports.push(export?.name.name);
                     }
                 }
-                Payload::CustomSection(section) if section.name() == MANIFEST_SECTION => outline.manifest = Some(section.data()),
+                Payload::CustomSection(section) if section.name() == MANIFEST_SECTION => outline.manifests.push(section.data()),
                 _ => {}
             }
         }

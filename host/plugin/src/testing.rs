@@ -265,6 +265,7 @@ fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, stat
         http: HttpClient::default(),
         state: Default::default(),
         counters: Default::default(),
+        memory: Arc::new(shared.total_memory.share()),
         shared: Arc::new(shared),
         is_foreign: false,
     };

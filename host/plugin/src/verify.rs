@@ -3,12 +3,16 @@
 
 use cepmon_model::{LogBatch, LogField, STALE_NAN_BITS, SampleBatch, Span, stale_nan};
 
-use crate::capability::log::escaped;
+use crate::capability::log::clipped;
 use crate::limits::CallLimits;
 
 /// Warnings kept of one call, and bytes of each.
 const MAX_WARNINGS: usize = 16;
 const MAX_WARNING_BYTES: usize = 1024;
+/// Bytes of one series text: about what a label set of 256 long labels takes.
+const MAX_SERIES_BYTES: u32 = 64 << 10;
+/// Bytes of a help text or unit that are kept; each new series brings its own once more.
+const MAX_METADATA_BYTES: u32 = 4 << 10;
 /// Names of fields of one log batch.
 const MAX_KEYS: usize = 1024;
 
@@ -36,6 +40,9 @@ pub(crate) fn samples(batch: &mut SampleBatch, limits: &CallLimits) -> Result<()
         if len == 0 || span[0] as usize + len > text_len {
             return Err(format!("the series text of sample {sample} lies outside the text or is empty"));
         }
+        if span[1] > MAX_SERIES_BYTES {
+            return Err(format!("the series text of sample {sample} has {len} bytes, the limit is {MAX_SERIES_BYTES}"));
+        }
         series_bytes += len;
     }
     if series_bytes > limits.series_bytes {
@@ -52,6 +59,9 @@ pub(crate) fn samples(batch: &mut SampleBatch, limits: &CallLimits) -> Result<()
     check_ascending("exemplar", batch.exemplars.iter().map(|exemplar| exemplar.sample), count, false)?;
     for exemplar in &batch.exemplars {
         check_span(exemplar.labels, text_len, "labels of an exemplar")?;
+        if exemplar.labels.len > MAX_SERIES_BYTES {
+            return Err(format!("the labels of an exemplar have {} bytes, the limit is {MAX_SERIES_BYTES}", exemplar.labels.len));
+        }
     }
     clip_warnings(&mut batch.warnings);
     Ok(())
@@ -102,12 +112,17 @@ pub(crate) fn rows(batch: &LogBatch, field_numbers: usize, lines: &[u8], line_co
     Ok(())
 }
 
-fn check_families(batch: &SampleBatch, count: usize) -> Result<(), String> {
+fn check_families(batch: &mut SampleBatch, count: usize) -> Result<(), String> {
     let mut samples = 0u64;
-    for family in &batch.families {
+    for family in &mut batch.families {
         for (span, what) in [(family.name, "name of a family"), (family.unit, "unit of a family"), (family.help, "help of a family")] {
             check_span(span, batch.text.len(), what)?;
         }
+        if family.name.len > MAX_SERIES_BYTES {
+            return Err(format!("the name of a family has {} bytes, the limit is {MAX_SERIES_BYTES}", family.name.len));
+        }
+        family.help.len = family.help.len.min(MAX_METADATA_BYTES);
+        family.unit.len = family.unit.len.min(MAX_METADATA_BYTES);
         samples += u64::from(family.samples);
     }
     // No families at all is fine: samples without metadata.
@@ -140,8 +155,7 @@ fn clip_warnings(warnings: &mut Vec<String>) {
     let more = warnings.len().saturating_sub(MAX_WARNINGS);
     warnings.truncate(MAX_WARNINGS);
     for warning in warnings.iter_mut() {
-        let end = warning.floor_char_boundary(MAX_WARNING_BYTES);
-        *warning = escaped(&warning[..end]);
+        *warning = clipped(warning, MAX_WARNING_BYTES);
     }
     if more > 0 {
         warnings.push(format!("{more} more warnings"));

@@ -18,6 +18,9 @@ pub fn parse_series_text(text: &[u8]) -> Result<LabelSetBuilder, SeriesTextError
     Reader { text, at: 0 }.series()
 }
 
+/// Labels of one series. Nobody has that many, and a text of megabytes of labels in the worst order would take minutes to sort.
+const MAX_LABELS: usize = 256;
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -47,7 +50,8 @@ impl Reader<'_> {
     }
 
     fn labels(&mut self, labels: &mut LabelSetBuilder) -> Result<(), SeriesTextError> {
-        loop {
+        // Once more, for the closing brace.
+        for _ in 0..=MAX_LABELS {
             self.skip_blanks();
             if self.accept(b'}') {
                 return Ok(());
@@ -74,6 +78,7 @@ impl Reader<'_> {
             // Prometheus's lexer (2.48) does not insist on the comma.
             self.accept(b',');
         }
+        Err(self.error("more than 256 labels"))
     }
 
     fn bare_name(&mut self) -> String {
@@ -156,5 +161,9 @@ mod tests {
         f("m{a=1}", "cannot read the series text at byte 4: expected a quoted value");
         f("m{a=\"1\",a=\"2\"}", "cannot read the series text at byte 13: the same label twice");
         f("m{a=\"1\"} 3", "cannot read the series text at byte 9: unexpected text after the labels");
+        let labels = |count: usize| (0..count).map(|number| format!("l{number}=\"1\"")).collect::<Vec<_>>().join(",");
+        assert_eq!(parse_series_text(format!("m{{{}}}", labels(256)).as_bytes()).unwrap().iter().count(), 257);
+        let error = parse_series_text(format!("m{{{}}}", labels(100_000)).as_bytes()).unwrap_err().to_string();
+        assert!(error.ends_with("more than 256 labels"), "{error}");
     }
 }

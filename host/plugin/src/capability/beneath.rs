@@ -2,10 +2,10 @@
 //! on a pipe), then the place where it really lies is checked against the grant too, and only then it is opened for reading, through
 //! that same reference. So a link is followed only to where the plugin may read anyway, and nobody can swap it in between.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, readlinkat};
 use rustix::io::Errno;
@@ -78,10 +78,19 @@ pub(crate) fn system_error(path: &str, errno: Errno) -> Error {
 
 /// Paths whose last call has not come back: a dead network mount blocks for ever, and must not eat a thread at each scrape.
 #[derive(Debug, Default)]
-pub(crate) struct StuckPaths(Mutex<HashSet<String>>);
+pub(crate) struct StuckPaths(Mutex<HashMap<String, Running>>);
 
-/// Threads that may be stuck at the same time.
+/// Calls about one path that are under way.
+#[derive(Debug)]
+struct Running {
+    calls: usize,
+    since: Instant,
+}
+
+/// Paths that may be stuck at the same time.
 const MAX_STUCK: usize = 64;
+/// A call that takes longer is stuck; until then others may ask about the same path.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
 
 impl StuckPaths {
     /// Runs a blocking call about a path aside, until the deadline. While one about the same path is stuck, there is a time-out at
@@ -95,14 +104,24 @@ impl StuckPaths {
         let stuck = &context.shared.stuck.0;
         {
             let mut paths = crate::lock_mutex(stuck);
-            if paths.len() >= MAX_STUCK || !paths.insert(path.clone()) {
+            let now = Instant::now();
+            let is_stuck = |running: &Running| now.saturating_duration_since(running.since) > STUCK_AFTER;
+            if paths.get(&path).is_some_and(is_stuck) || paths.values().filter(|running| is_stuck(running)).count() >= MAX_STUCK {
                 return Err(Error::Timeout);
             }
+            paths.entry(path.clone()).or_insert(Running { calls: 0, since: now }).calls += 1;
         }
         let context = std::sync::Arc::clone(context);
         let task = tokio::task::spawn_blocking(move || {
             let result = work(&path);
-            crate::lock_mutex(&context.shared.stuck.0).remove(&path);
+            let mut paths = crate::lock_mutex(&context.shared.stuck.0);
+            if let Some(running) = paths.get_mut(&path) {
+                running.calls -= 1;
+                if running.calls == 0 {
+                    paths.remove(&path);
+                }
+            }
+            drop(paths);
             result
         });
         match tokio::time::timeout_at(deadline.into(), task).await {

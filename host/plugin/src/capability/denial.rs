@@ -7,11 +7,15 @@ use crate::abi::wit::types::Error;
 use crate::grant::Capability;
 use crate::guest::GuestState;
 
+/// Bytes of what was asked for that a message repeats; more than any path or host that exists.
+const MAX_NAME_BYTES: usize = 4_200;
+
 impl GuestState {
     /// Refuses `what`, which `word` would grant.
     pub(crate) fn deny(&mut self, capability: Capability, word: &str, what: &str) -> Error {
         let plugin = self.context.name.as_str();
-        let word = for_shell(&format!("{capability}:{word}"));
+        let what = &what[..what.floor_char_boundary(MAX_NAME_BYTES)];
+        let word = for_shell(&format!("{capability}:{}", &word[..word.floor_char_boundary(MAX_NAME_BYTES)]));
         let message = format!("plugin \"{plugin}\" may not use {capability} for {what}; run: cepmon plugin grant {plugin} {word}");
         self.refuse(capability, message)
     }

@@ -1,5 +1,6 @@
 //! `log`: lines of guests for the operator, through `tracing` with the field `plugin`. Control characters are escaped, so that no
-//! guest can forge lines or steer a terminal. 64 KiB a call; the rest is dropped and counted.
+//! guest can forge lines or steer a terminal. 64 KiB a call; the rest is dropped and counted. A line counts as at least 64 bytes: time,
+//! level and plugin stand before it, and 65,536 lines of one byte would be megabytes of log.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,9 @@ struct Sink {
     last_words: Mutex<Option<String>>,
 }
 
+/// What a line costs at least.
+const MIN_LINE_BYTES: usize = 64;
+
 impl LogSink {
     pub(crate) fn new(context: Arc<PluginContext>) -> Self {
         let bytes_left = AtomicUsize::new(context.limits.log_bytes);
@@ -37,7 +41,7 @@ impl LogSink {
         let sink = &*self.0;
         let left = sink.bytes_left.load(Relaxed);
         let kept = &message[..message.floor_char_boundary(left)];
-        sink.bytes_left.store(left - kept.len(), Relaxed);
+        sink.bytes_left.store(left.saturating_sub(kept.len().max(MIN_LINE_BYTES)), Relaxed);
         sink.dropped.fetch_add((message.len() - kept.len()) as u64, Relaxed);
         if kept.is_empty() {
             return;
@@ -77,6 +81,11 @@ impl Host for GuestState {
     }
 }
 
+/// The same of at most that many bytes before escaping: texts of guests are of any length, and escaping makes them ten times longer.
+pub(crate) fn clipped(text: &str, max_bytes: usize) -> String {
+    escaped(&text[..text.floor_char_boundary(max_bytes)])
+}
+
 /// Control characters as `\u{…}`, `\n` and the like; everything else as it is.
 pub(crate) fn escaped(text: &str) -> String {
     // U+202A..U+202E and U+2066..U+2069 turn the direction of text round.
@@ -107,5 +116,6 @@ mod tests {
         check("a\nlevel=error b", "a\\nlevel=error b");
         check("\u{1b}[2J", "\\u{1b}[2J");
         check("a\u{202e}b", "a\\u{202e}b");
+        assert_eq!(clipped(&"ä\0".repeat(1_000_000), 4), "ä\\u{0}");
     }
 }

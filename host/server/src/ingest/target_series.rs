@@ -195,7 +195,9 @@ impl TargetSeries {
             let own_time = batch.timestamps.get(sample).copied().filter(|time| self.options.honor_timestamps && *time != i64::MIN);
             let entry = self.cache.entry(index);
             entry.has_own_times = own_time.is_some();
-            self.appends.push((entry.series, own_time.unwrap_or(at), if is_stale { stale_nan() } else { *value }));
+            // Storage counts a sample at this time as too old, and stores nothing.
+            let time = own_time.map_or(at, |time| if is_plausible(time, at) { time } else { i64::MIN });
+            self.appends.push((entry.series, time, if is_stale { stale_nan() } else { *value }));
             self.indexes.push(index);
         }
         // Only now, so that a series text that cannot be read leaves the memory of the last scrape as it was.
@@ -263,6 +265,13 @@ impl Drop for TargetSeries {
     fn drop(&mut self) {
         self.hold(0);
     }
+}
+
+/// Whether a target may give a sample this time: from 1970 to ten minutes ahead (Prometheus 2.48). One sample of a far future would make
+/// everything after it late.
+fn is_plausible(time: TimestampMs, scraped_at: TimestampMs) -> bool {
+    const AHEAD_MS: i64 = 10 * 60 * 1000;
+    (0..=scraped_at.saturating_add(AHEAD_MS)).contains(&time)
 }
 
 fn register(storage: &Storage, options: &IngestOptions, text: &[u8], metadata: &MetricMetadata) -> Result<SeriesRef, IngestError> {

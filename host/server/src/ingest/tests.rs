@@ -175,3 +175,28 @@ fn a_plugin_over_its_budget_keeps_its_series_and_gets_no_new_ones() {
     drop(other);
     assert_eq!(budget.living(), 0);
 }
+
+#[test]
+fn times_that_cannot_be_are_counted_and_not_stored() {
+    let mut fixture = fixture(options());
+    let mut timed = batch(&[("m", 1.0), ("n", 1.0), ("o", 1.0), ("p", 1.0)]);
+    timed.timestamps = vec![i64::MAX, i64::MIN + 1, -1, 601_000];
+    let outcome = fixture.scrape(1_000, Some(&timed)).unwrap().outcome;
+    assert_eq!(outcome.too_old, 3);
+    assert_eq!(fixture.stored("m").len() + fixture.stored("n").len() + fixture.stored("o").len(), 0);
+    assert_eq!(fixture.stored("p"), [r#"p{instance="a:1", job="web"} 601000=1"#]);
+    fixture.scrape(2_000, Some(&batch(&[("m", 2.0)]))).unwrap();
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 2000=2"#], "a later scrape is as good as any");
+}
+
+#[test]
+fn the_same_series_twice_counts_once_and_bytes_that_are_no_text_fail_the_scrape() {
+    let mut fixture = fixture(options());
+    let outcome = fixture.scrape(1, Some(&batch(&[("m", 1.0), ("m", 1.0), ("m", 2.0)]))).unwrap().outcome;
+    assert_eq!((outcome.duplicates, outcome.conflicts), (1, 1));
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1"#]);
+    let mut bytes = batch(&[("m{a=\"x\"}", 1.0)]);
+    bytes.text[5] = 0xff;
+    let error = fixture.scrape(2, Some(&bytes)).unwrap_err();
+    assert!(error.to_string().ends_with("cannot read the series text at byte 5: not UTF-8"), "{error}");
+}
