@@ -151,5 +151,5 @@ fn limits_of_one_plugin_are_the_operators() {
     host.write_file("cepmon.yml", &config("{memory: 4GB}"));
     let refused = host.post("/-/reload", "", b"");
     assert_eq!(refused.status, 400, "{}", refused.text());
-    assert!(refused.text().contains("all guests together have 512 MiB"), "{}", refused.text());
+    assert!(refused.text().contains("the guests of one plugin together have 256 MiB"), "{}", refused.text());
 }

@@ -169,7 +169,7 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
         return CallError::new(FailureKind::Trap, clip(&format!("the plugin crashed: {trap}{at}{said}")));
     }
     if error.downcast_ref::<wasmtime_wasi::I32Exit>().is_some() {
-        return CallError::new(FailureKind::Trap, clip(&escaped(&format!("the plugin ended itself{said}"))));
+        return CallError::new(FailureKind::Trap, clip(&format!("the plugin ended itself{said}")));
     }
     // A host function refused what it was called with: it carries the guest's frames, an answer that cannot be lifted does not.
     if error.downcast_ref::<WasmBacktrace>().is_some() {

@@ -98,7 +98,7 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .table_elements(limits.table_elements)
         .max_component_instance_size(4 << 20)
         .max_core_instance_size(4 << 20)
-        .max_memory_size(limits.largest_memory())
+        .max_memory_size(limits.plugin_memory_bytes())
         // Pages that a slot keeps for its next guest instead of giving them back: a small exporter touches about that much. Which
         // ones were touched the kernel tells (Linux 6.7): without that, wasmtime wipes the lowest ones, in Rust's layout the unused
         // end of the stack, and still gives the touched ones back. A fresh guest with one call: 24 instead of 45 µs.

@@ -2,12 +2,12 @@
 
 use cepmon_model::{LogBatch, SampleBatch};
 
-use crate::limits::{CallLimits, Limits};
+use crate::limits::{CallLimits, LimitOverrides, Limits};
 use crate::manifest::Manifest;
 
 fn limits() -> CallLimits {
     let manifest = b"name='a'\nversion='1.0.0'\nkind='exporter'\ndescription='d'\nlicense='x'\nreuse=true";
-    Limits::default().of(&Manifest::parse(manifest, "fuzz").expect("BUG: the manifest of the fuzzer is wrong"))
+    Limits::default().of(&Manifest::parse(manifest, "fuzz").expect("BUG: the manifest of the fuzzer is wrong"), &LimitOverrides::default())
 }
 
 /// Checks a batch of samples as a guest's answer is checked.

@@ -80,7 +80,7 @@ impl Default for Limits {
 /// What the operator sets for one plugin in the place of the host's limits, and of what its manifest asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LimitOverrides {
-    /// Linear memory of one guest, bytes; at most [`Limits::total_memory_bytes`].
+    /// Linear memory of one guest, bytes; at most [`Limits::plugin_memory_bytes`].
     pub memory_bytes: Option<usize>,
     /// CPU time of one call.
     pub cpu: Option<Duration>,
@@ -127,7 +127,7 @@ impl Limits {
         let text_bytes = if is_scraper || manifest.kind == PluginKind::LogParser { self.text_bytes } else { self.text_bytes.min(16 << 20) };
         let memory_bytes = pick(self.memory_bytes, self.scraper_memory_bytes);
         let memory_bytes = manifest.limits.memory_bytes().map_or(memory_bytes, |asked| asked.min(memory_bytes));
-        let memory_bytes = overrides.memory_bytes.map_or(memory_bytes, |bytes| bytes.min(self.total_memory_bytes));
+        let memory_bytes = overrides.memory_bytes.map_or(memory_bytes, |bytes| bytes.min(self.plugin_memory_bytes()));
         let series_bytes = overrides.series_bytes.unwrap_or(pick(self.series_bytes, self.scraper_series_bytes));
         let text_bytes = text_bytes.max(series_bytes);
         CallLimits {
@@ -148,9 +148,10 @@ impl Limits {
         }
     }
 
-    /// The largest linear memory that any plugin may have.
-    pub(crate) fn largest_memory(&self) -> usize {
-        self.total_memory_bytes
+    /// Linear memory of the guests of one plugin together, and so the most that one may have: half of all, so that one plugin never takes
+    /// everything.
+    pub fn plugin_memory_bytes(&self) -> usize {
+        self.total_memory_bytes / 2
     }
 }
 

@@ -343,11 +343,11 @@ impl Checker<'_> {
         let size = |bytes: Option<Bytes>| bytes.map(|bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX));
         let count = |count: Option<u64>| count.map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let memory_bytes = size(section.memory);
-        let largest = Limits::default().total_memory_bytes;
+        let largest = Limits::default().plugin_memory_bytes();
         if memory_bytes.is_some_and(|bytes| bytes > largest) {
             self.problem(
                 &format!("{path}.memory"),
-                &format!("all guests together have {} MiB; no single one can have more", largest >> 20),
+                &format!("the guests of one plugin together have {} MiB; no single one can have more", largest >> 20),
             );
         }
         if let Some(cpu) = section.cpu {

@@ -171,7 +171,7 @@ pub(super) struct PluginsSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct PluginLimitsSection {
-    /// Memory of one guest; 64MiB, of the scraper 192MiB; at most 512MiB.
+    /// Memory of one guest; 64MiB, of the scraper 192MiB; at most 256MiB.
     pub memory: Option<Bytes>,
     /// CPU time of one call; 1s.
     pub cpu: Option<Span>,
