@@ -51,7 +51,7 @@ pub(crate) fn run(args: &NewArgs, output: &mut Output) -> Result<(), Failure> {
     check_name(&args.name).map_err(Failure::usage)?;
     make(args.kind.into(), &args.name, &folder)?;
     let shown = folder.display();
-    writeln!(output, "{shown}: a {} with a test and a fixture; next:", PluginKind::from(args.kind))?;
+    writeln!(output, "{shown}: a new {}, with a test and a fixture; next:", PluginKind::from(args.kind))?;
     writeln!(output, "  cepmon plugin build {shown}")?;
     writeln!(output, "  cepmon plugin test {shown}")?;
     writeln!(output, "  cepmon plugin install {shown}/{}.wasm", args.name)?;
@@ -70,7 +70,9 @@ fn check_name(name: &str) -> anyhow::Result<()> {
 
 /// Makes the folder beside its place and renames it.
 fn make(kind: PluginKind, name: &str, folder: &Path) -> Result<(), Failure> {
-    let files = files(kind, name).map_err(Failure::usage)?;
+    // Nothing else in a template depends on what the user says.
+    let wrong = |_| Failure::usage(anyhow!("cannot name a plugin \"{name}\": expected [a-z][a-z0-9-]{{0,62}}, such as my-exporter"));
+    let files = files(kind, name).map_err(wrong)?;
     let doing = || format!("cannot make plugin folder \"{}\"", folder.display());
     let is_taken = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
