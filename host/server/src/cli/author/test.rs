@@ -81,11 +81,11 @@ pub(super) fn compare(recording: &Recording, tried: &Tried) -> Vec<String> {
         problems.push("the output differs (- recorded, + now):".to_owned());
         problems.extend(difference(&old, &new));
     }
-    if let (Some(recorded), Some(now)) = (recording.fuel, tried.fuel) {
-        if is_too_much(recorded, now) {
-            let growth = growth(recorded, now);
-            problems.push(format!("it costs {growth:.1} % more fuel than recorded ({recorded}, now {now}); {MAX_GROWTH} % are allowed"));
-        }
+    if let (Some(recorded), Some(now)) = (recording.fuel, tried.fuel)
+        && is_too_much(recorded, now)
+    {
+        let growth = growth(recorded, now);
+        problems.push(format!("it costs {growth:.1} % more fuel than recorded ({recorded}, now {now}); {MAX_GROWTH} % are allowed"));
     }
     problems
 }
