@@ -231,6 +231,13 @@ impl Replayer {
         };
         if recorded.call != call || recorded.with != with {
             let had = shown(&recorded.call, &recorded.with);
+            // Of two long texts nobody finds the one word that differs.
+            if recorded.call == call
+                && had.len() > MAX_SHOWN_BYTES
+                && let Some(difference) = first_difference("", &with, &recorded.with)
+            {
+                return Err(format!("host call {number}, {call}, differs in its arguments{difference}"));
+            }
             return Err(format!("host call {number} differs: the plugin asks {}, the recording has {had}", asked()));
         }
         let Some(answer) = recorded.answer else { return Ok(None) };
@@ -249,17 +256,36 @@ impl Replayer {
     }
 }
 
-/// `files.read("/proc/stat")`, cut to a length that people read.
+/// A text that people still read whole.
+const MAX_SHOWN_BYTES: usize = 200;
+
+/// `files.read("/proc/stat")`.
 fn shown(call: &str, with: &Value) -> String {
-    const MAX_BYTES: usize = 300;
     let arguments = match with {
         Value::Array(arguments) => arguments.iter().map(Value::to_string).collect::<Vec<_>>().join(", "),
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    let cut = arguments.floor_char_boundary(MAX_BYTES);
-    let dots = if cut < arguments.len() { "…" } else { "" };
-    format!("{call}({}{dots})", &arguments[..cut])
+    format!("{call}({})", cut(&arguments))
+}
+
+/// `[0].headers[2]: the plugin has …, the recording …`, the first place where two values differ.
+fn first_difference(at: &str, new: &Value, old: &Value) -> Option<String> {
+    match (new, old) {
+        (Value::Array(new), Value::Array(old)) if new.len() == old.len() => {
+            new.iter().zip(old).enumerate().find_map(|(index, (new, old))| first_difference(&format!("{at}[{index}]"), new, old))
+        }
+        (Value::Object(new), Value::Object(old)) if new.keys().eq(old.keys()) => {
+            new.iter().find_map(|(key, value)| first_difference(&format!("{at}.{key}"), value, &old[key]))
+        }
+        (new, old) if new == old => None,
+        (new, old) => Some(format!("{at}: the plugin has {}, the recording {}", cut(&new.to_string()), cut(&old.to_string()))),
+    }
+}
+
+fn cut(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_SHOWN_BYTES);
+    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
 }
 
 #[cfg(test)]

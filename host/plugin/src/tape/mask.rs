@@ -42,7 +42,7 @@ impl Mask {
     /// Parameters of a target.
     pub(crate) fn parameters(&self, parameters: &[(String, String)]) -> Vec<(String, String)> {
         let masked = |(name, value): &(String, String)| {
-            let value = if is_secret_name(name) { SECRET.to_owned() } else { self.text(value) };
+            let value = if is_secret_name(name) && !value.is_empty() { SECRET.to_owned() } else { self.text(value) };
             (name.clone(), value)
         };
         parameters.iter().map(masked).collect()
@@ -143,13 +143,15 @@ pub(crate) fn is_secret_name(name: &str) -> bool {
     WORDS.iter().any(|word| plain.contains(word)) || matches!(plain.as_str(), "pwd" | "pass" | "auth")
 }
 
-/// A value of the same shape without its texts.
+/// A value of the same shape without its texts. An empty one is no secret, and plugins take it for "none".
 fn hidden(value: Value) -> Value {
     match value {
+        Value::String(text) if text.is_empty() => Value::String(text),
         Value::String(_) => Value::String(SECRET.to_owned()),
         Value::Array(items) if bytes::of_list(&items).is_some() => bytes::encoded(SECRET.into()),
         Value::Array(items) => Value::Array(items.into_iter().map(hidden).collect()),
         Value::Object(object) => match bytes::of_object(&object) {
+            Some(bytes) if bytes.is_empty() => bytes::encoded(bytes),
             Some(_) => bytes::encoded(SECRET.into()),
             None => Value::Object(object.into_iter().map(|(key, value)| (key, hidden(value))).collect()),
         },
@@ -236,6 +238,7 @@ mod tests {
     fn secrets_are_masked_wherever_they_turn_up() {
         let settings = json!({"password": "hunter22", "headers": {"X-Api-Key": "k3y-abcd"}, "path": "/p"});
         let mask = Mask::new(&settings, &[("token".to_owned(), "tok-1".to_owned())], ["s3cret".to_owned()].into_iter());
+        assert_eq!(mask.value(json!({"password": ""})), json!({"password": ""}), "none is no secret");
         assert_eq!(mask.value(settings), json!({"password": SECRET, "headers": {"X-Api-Key": SECRET}, "path": "/p"}));
         let request = json!({
             "url": "http://h/?x=hunter22",

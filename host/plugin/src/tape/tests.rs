@@ -66,6 +66,20 @@ fn a_call_that_differs_is_named_with_what_was_recorded() {
 }
 
 #[test]
+fn of_two_long_calls_the_place_that_differs_is_named() {
+    let long = "x".repeat(300);
+    let calls = [HostCall { call: "files.read".to_owned(), with: json!([{"path": long, "more": [1, "b"]}]), answer: None }];
+    let other = json!([{"path": long, "more": [1, "c"]}]);
+    let want = "[0].more[1]: the plugin has \"c\", the recording \"b\"";
+    assert_eq!(first_difference("", &other, &calls[0].with).unwrap(), want);
+    assert_eq!(first_difference("", &other, &other), None);
+    let mut tape = Tape::replaying(&calls);
+    drop(read(&mut tape, "/a"));
+    let Tape::Replaying(replayer) = tape else { panic!("it was a replay") };
+    assert!(replayer.problem().unwrap().starts_with("host call 1, files.read, differs in its arguments[0]: the plugin has \"/a\""));
+}
+
+#[test]
 fn a_call_that_never_came_back_is_kept_without_an_answer() {
     let mut tape = Tape::recording(1000);
     assert!(read(&mut tape, "/a").is_none());

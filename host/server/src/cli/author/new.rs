@@ -23,6 +23,9 @@ pub(crate) struct NewArgs {
     name: String,
     /// The folder to make [default: the name]
     folder: Option<PathBuf>,
+    /// Plugins that came with cepmon, whose names are taken [default: the folder "plugins" beside the folder of this program]
+    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
+    bundled_plugins_dir: Option<PathBuf>,
 }
 
 /// The kinds of plugins.
@@ -48,18 +51,19 @@ impl From<Kind> for PluginKind {
 
 pub(crate) fn run(args: &NewArgs, output: &mut Output) -> Result<(), Failure> {
     let folder = args.folder.clone().unwrap_or_else(|| PathBuf::from(&args.name));
-    check_name(&args.name).map_err(Failure::usage)?;
+    let bundled = args.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir);
+    check_name(&args.name, bundled.as_deref()).map_err(Failure::usage)?;
     make(args.kind.into(), &args.name, &folder)?;
     let shown = folder.display();
-    writeln!(output, "{shown}: a {} with a test and a fixture; next:", PluginKind::from(args.kind))?;
+    writeln!(output, "{shown}: a new {}, with a test and a fixture; next:", PluginKind::from(args.kind))?;
     writeln!(output, "  cepmon plugin build {shown}")?;
     writeln!(output, "  cepmon plugin test {shown}")?;
     writeln!(output, "  cepmon plugin install {shown}/{}.wasm", args.name)?;
     Ok(())
 }
 
-fn check_name(name: &str) -> anyhow::Result<()> {
-    let file = default_bundled_plugins_dir().map(|folder| folder.join(format!("{name}.wasm")));
+fn check_name(name: &str, bundled: Option<&Path>) -> anyhow::Result<()> {
+    let file = bundled.map(|folder| folder.join(format!("{name}.wasm")));
     if file.is_some_and(|file| file.is_file()) {
         return Err(anyhow!(
             "cannot name it \"{name}\": a plugin of that name comes with cepmon, and yours would take its place; take another"
@@ -70,7 +74,9 @@ fn check_name(name: &str) -> anyhow::Result<()> {
 
 /// Makes the folder beside its place and renames it.
 fn make(kind: PluginKind, name: &str, folder: &Path) -> Result<(), Failure> {
-    let files = files(kind, name).map_err(Failure::usage)?;
+    // Nothing else in a template depends on what the user says.
+    let wrong = |_| Failure::usage(anyhow!("cannot name a plugin \"{name}\": expected [a-z][a-z0-9-]{{0,62}}, such as my-exporter"));
+    let files = files(kind, name).map_err(wrong)?;
     let doing = || format!("cannot make plugin folder \"{}\"", folder.display());
     let is_taken = match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_some(),
