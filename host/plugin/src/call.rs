@@ -129,7 +129,9 @@ fn crash(guest: &Guest, error: &wasmtime::Error) -> CallError {
     if let Some(refused) = state.limiter.refused() {
         let message = match refused {
             Refused::Memory => format!("the plugin asked for more memory than its limit of {} MiB", limits.memory_bytes >> 20),
-            Refused::Share => "the guests of the plugin have taken half of the memory of all guests; fewer at once, or smaller ones".to_owned(),
+            Refused::Share => {
+                "the guests of the plugin have taken half of the memory of all guests; fewer at once, or smaller ones".to_owned()
+            }
             Refused::Total => "the memory of all guests together is taken".to_owned(),
             Refused::Table => format!("the plugin asked for a table of more than {} elements", limits.table_elements),
         };

@@ -188,7 +188,8 @@ fn series(random: &mut Random) -> bool {
     let set = labels.build();
     // The most general spelling of the same labels.
     let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
-    let pairs: Vec<String> = set.iter().filter(|(name, _)| *name != "__name__").map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
+    let pairs: Vec<String> =
+        set.iter().filter(|(name, _)| *name != "__name__").map(|(name, value)| format!("{}={}", quoted(name), quoted(value))).collect();
     let text = format!("{{{}{}{}}}", quoted(set.metric_name()), if pairs.is_empty() { "" } else { "," }, pairs.join(","));
     assert_eq!(parse_series_text(text.as_bytes()).expect("cannot read what was printed").build(), set, "{text}");
     true
