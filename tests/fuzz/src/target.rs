@@ -163,8 +163,10 @@ fn exposition(random: &mut Random) -> bool {
         assert!(span[1] > 0 && inside(span[0], span[1]));
         // What the scraper lets through, the host has to understand.
         let text = &columns.text[span[0] as usize..][..span[1] as usize];
-        let read = parse_series_text(text);
-        assert!(read.is_ok(), "{:?}: {}", String::from_utf8_lossy(text), read.unwrap_err());
+        if let Err(error) = parse_series_text(text) {
+            // Repeated labels are the host's to find, when it decodes them: the scraper would have to do that each time.
+            assert!(error.to_string().ends_with("the same label twice"), "{:?}: {error}", String::from_utf8_lossy(text));
+        }
     }
     for family in &columns.families {
         assert!([family.name, family.help, family.unit].iter().all(|span| span.len == 0 || inside(span.start, span.len)));
