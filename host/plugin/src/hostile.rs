@@ -268,8 +268,8 @@ async fn components_that_promise_nothing_good_are_not_loaded() {
     is_refused(wrap(&bare, &manifest("hostile", ""), Path::new("test.wasm")).unwrap(), "another world").await;
     let honest = HONEST.plugin("hostile");
     is_refused(honest[..honest.len() / 2].to_vec(), "damaged").await;
-    let mut twice = honest.clone();
-    twice.extend_from_slice(&honest[honest.len() - 2 - 15 - 2 - manifest("hostile", "").len()..]);
+    // Wrapping what is a component already adds a manifest.
+    let twice = wrap(&honest, &manifest("hostile", ""), Path::new("test.wasm")).unwrap();
     is_refused(twice, "2 custom sections cepmon:manifest").await;
     let long = format!("{}authors = [\"{}\"]\n", manifest("hostile", ""), many("x", 300 << 10));
     is_refused(wrap(&bare, &long, Path::new("test.wasm")).unwrap(), "its manifest has").await;
