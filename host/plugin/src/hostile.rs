@@ -139,9 +139,13 @@ async fn places_that_a_guest_names_are_looked_at() {
         .await;
 }
 
-/// Grows the memory to about 60 MiB, then says how long one list of the answer is. All of it is zeros.
+/// Grows the memory to about 60 MiB, then says that one list of the answer lies in the new part, and how long it is. All of it is zeros.
 fn answers(list_length_at: u32, length: u32) -> String {
-    format!("(drop (memory.grow (i32.const 950))) (i32.store (i32.const {list_length_at}) (i32.const {length})) i32.const 1024")
+    let list_at = list_length_at - 4;
+    format!(
+        "(drop (memory.grow (i32.const 950))) (i32.store (i32.const {list_at}) (i32.const 131072)) \
+         (i32.store (i32.const {list_length_at}) (i32.const {length})) i32.const 1024"
+    )
 }
 
 /// Where the length of a list of the batch lies.
@@ -155,7 +159,7 @@ const WARNINGS: u32 = 1104;
 #[tokio::test]
 async fn an_answer_is_bounded_before_the_host_makes_room_for_it() {
     for (list, length) in
-        [(TEXT, 60 << 20), (FAMILIES, 700_000), (VALUES, 4_000_000), (EXEMPLARS, 700_000), (HISTOGRAMS, 2_000_000), (WARNINGS, 1_000_000)]
+        [(TEXT, 58 << 20), (FAMILIES, 700_000), (VALUES, 4_000_000), (EXEMPLARS, 700_000), (HISTOGRAMS, 2_000_000), (WARNINGS, 1_000_000)]
     {
         fails(Module { body: &answers(list, length), ..HONEST }, FailureKind::Output, "too much data is being copied").await;
     }
@@ -250,7 +254,7 @@ async fn components_that_promise_nothing_good_are_not_loaded() {
     let memories = format!("(core module $m (memory 1)) {}", many("(core instance (instantiate $m))", 40));
     is_refused(component(&memories), "memories").await;
     let instances = format!("(core module $m) {}", many("(core instance (instantiate $m))", 900));
-    is_refused(component(&instances), "core instances").await;
+    is_refused(component(&instances), "900 core module instances").await;
     is_refused(component("(core module $m (memory 65536)) (core instance (instantiate $m))"), "memory").await;
     is_refused(component("(core module $m (table 9000000 funcref)) (core instance (instantiate $m))"), "table").await;
     is_refused(component(&format!("(core module {})", many("(memory 1)", 90))), "multi").await;
@@ -264,8 +268,8 @@ async fn components_that_promise_nothing_good_are_not_loaded() {
     is_refused(wrap(&bare, &manifest("hostile", ""), Path::new("test.wasm")).unwrap(), "another world").await;
     let honest = HONEST.plugin("hostile");
     is_refused(honest[..honest.len() / 2].to_vec(), "damaged").await;
-    let mut twice = honest.clone();
-    twice.extend_from_slice(&honest[honest.len() - 2 - 15 - 2 - manifest("hostile", "").len()..]);
+    // Wrapping what is a component already adds a manifest.
+    let twice = wrap(&honest, &manifest("hostile", ""), Path::new("test.wasm")).unwrap();
     is_refused(twice, "2 custom sections cepmon:manifest").await;
     let long = format!("{}authors = [\"{}\"]\n", manifest("hostile", ""), many("x", 300 << 10));
     is_refused(wrap(&bare, &long, Path::new("test.wasm")).unwrap(), "its manifest has").await;
