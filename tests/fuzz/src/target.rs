@@ -164,8 +164,10 @@ fn exposition(random: &mut Random) -> bool {
         // What the scraper lets through, the host has to understand, but for names.
         let text = &columns.text[span[0] as usize..][..span[1] as usize];
         if let Err(error) = parse_series_text(text) {
-            // Repeated and empty labels are the host's to find, when it decodes them once: the scraper would have to look each time.
-            let is_the_hosts = ["the same label twice", "invalid label name"].iter().any(|problem| error.to_string().ends_with(problem));
+            // Repeated labels and empty names are the host's to find, when it decodes them once: the scraper would have to look each time.
+            let is_the_hosts = ["the same label twice", "invalid label name", "after a label name"]
+                .iter()
+                .any(|problem| error.to_string().ends_with(problem));
             assert!(is_the_hosts, "{:?}: {error}", String::from_utf8_lossy(text));
         }
     }
