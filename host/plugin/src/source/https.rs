@@ -10,15 +10,16 @@ use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper::{StatusCode, header};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use url::Url;
 
 use super::{Fetched, Source, max_plugin_bytes};
 use crate::Error;
+use crate::capability::network::tls::system_roots;
 
 /// For the whole of a download, redirects included: 32 MiB at 1 Mbit/s.
 const TIME: Duration = Duration::from_secs(300);
@@ -66,11 +67,7 @@ impl std::fmt::Debug for Client {
 impl Client {
     /// A client that trusts the system's roots (`SSL_CERT_FILE` names others) and those of a file.
     pub(super) fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        if roots.is_empty() {
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
+        let mut roots = system_roots();
         if let Some(path) = ca_file {
             let pem = std::fs::read(path).map_err(Error::file("read certificates", path))?;
             let certificates = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().unwrap_or_default();

@@ -129,7 +129,8 @@ fn certificate(der: &CertificateDer<'_>) -> Option<Certificate> {
     })
 }
 
-fn system_roots() -> RootCertStore {
+/// What this machine trusts; Mozilla's roots where it names none.
+pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
