@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use cepmon_tests::{Host, HostSettings, PATIENCE, Target, guest, wait_until};
+use cepmon_tests::{Host, HostSettings, PATIENCE, Target, bundled_plugins, guest, wait_until};
 
 /// Scrapes of each honest neighbour, one a second, while the hostile ones run.
 const NEIGHBOUR_SCRAPES: u64 = 20;
@@ -135,4 +135,28 @@ fn a_grant_belongs_to_the_very_file() {
     fs::write(&path, bytes).unwrap();
     let changed = state();
     assert!(changed.starts_with("refused|nothing|") && changed.contains("which is not granted"), "{changed}");
+}
+
+#[test]
+fn what_nobody_vouched_for_is_compiled_by_a_process_with_bounds_and_its_verdict_stays() {
+    let settings = HostSettings::new().plugin(&guest("sample"));
+    let bundled = bundled_plugins();
+    let folders = ["--plugins-dir", "plugins", "--cache-dir", "cache", "--bundled-plugins-dir", bundled.to_str().unwrap()];
+    let list = || settings.run(&[["plugin", "list"].as_slice(), &folders].concat()).stdout;
+    let state = |plugin: &str| {
+        let text = list();
+        let line = text.lines().find(|line| line.split_whitespace().next() == Some(plugin));
+        line.unwrap_or_default().split_whitespace().nth(3).unwrap_or_default().to_owned()
+    };
+    assert_eq!((state("sample").as_str(), state("node").as_str()), ("ready", "ready"));
+    let verdicts: Vec<_> = fs::read_dir(settings.folder().join("cache/verdicts")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [verdict] = verdicts.as_slice() else { panic!("cepmon's own plugins need no verdict: {verdicts:?}") };
+    assert_eq!(fs::read(verdict).unwrap(), b"", "it could be compiled");
+
+    // As the process leaves it when a bound ends it, which takes a minute to show.
+    fs::write(verdict, "it takes more than a plugin may").unwrap();
+    let refused = list();
+    assert!(refused.contains("cannot compile plugin \"sample\": it takes more than a plugin may; to try once more, remove "), "{refused}");
+    fs::remove_file(verdict).unwrap();
+    assert_eq!(state("sample"), "ready");
 }

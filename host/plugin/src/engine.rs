@@ -41,13 +41,36 @@ pub(crate) fn open(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, 
     start(cache_dir, limits, false)
 }
 
+/// An engine that runs no guest: its code is the same, but it reserves no address space, so it fits into a process whose memory is
+/// bounded.
+pub(crate) fn open_to_compile(cache_dir: &Path) -> Result<Engine, Error> {
+    let mut config = config(false);
+    use_cache(&mut config, cache_dir)?;
+    Engine::new(&config).map_err(fail)
+}
+
 /// The same, and fuel is counted: it costs speed, and is the same on every machine.
 pub(crate) fn open_counting_fuel(cache_dir: Option<&Path>, limits: &Limits) -> Result<Engine, Error> {
     start(cache_dir, limits, true)
 }
 
 fn start(cache_dir: Option<&Path>, limits: &Limits, counts_fuel: bool) -> Result<Engine, Error> {
-    let fail = |error: wasmtime::Error| Error::Engine { problem: joined(&error) };
+    let mut config = config(counts_fuel);
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
+    if let Some(folder) = cache_dir {
+        use_cache(&mut config, folder)?;
+    }
+    let engine = Engine::new(&config).map_err(fail)?;
+    start_ticker(&engine)?;
+    Ok(engine)
+}
+
+fn fail(error: wasmtime::Error) -> Error {
+    Error::Engine { problem: joined(&error) }
+}
+
+/// What code is compiled to; nothing here depends on the process.
+fn config(counts_fuel: bool) -> Config {
     let mut config = Config::new();
     let features = features() | OF_ADAPTERS;
     config.wasm_features(WasmFeatures::all().difference(features), false);
@@ -64,20 +87,21 @@ fn start(cache_dir: Option<&Path>, limits: &Limits, counts_fuel: bool) -> Result
     // 7 GB to compile; beyond this, an image is at most twice its segments.
     config.memory_guaranteed_dense_image_size(64 << 10);
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8));
-    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(limits)));
-    if let Some(folder) = cache_dir {
-        std::fs::create_dir_all(folder).map_err(Error::file("create cache folder", folder))?;
-        // wasmtime wants an absolute path; whoever can write here can run code, so nobody else may.
-        let folder = folder.canonicalize().map_err(Error::file("open cache folder", folder))?;
-        let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&folder, owner_only).map_err(Error::file("protect cache folder", &folder))?;
-        let mut cache = CacheConfig::new();
-        cache.with_directory(folder).with_files_total_size_soft_limit(256 << 20);
-        config.cache(Some(Cache::new(cache).map_err(fail)?));
-    }
-    let engine = Engine::new(&config).map_err(fail)?;
-    start_ticker(&engine)?;
-    Ok(engine)
+    config
+}
+
+/// Keeps compiled code in the folder `code` of a folder; wasmtime removes whatever else would lie there.
+fn use_cache(config: &mut Config, cache_dir: &Path) -> Result<(), Error> {
+    let folder = cache_dir.join("code");
+    std::fs::create_dir_all(&folder).map_err(Error::file("create cache folder", &folder))?;
+    // wasmtime wants an absolute path; whoever can write here can run code, so nobody else may.
+    let owner_only = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(cache_dir, owner_only).map_err(Error::file("protect cache folder", cache_dir))?;
+    let folder = folder.canonicalize().map_err(Error::file("open cache folder", &folder))?;
+    let mut cache = CacheConfig::new();
+    cache.with_directory(folder).with_files_total_size_soft_limit(256 << 20);
+    config.cache(Some(Cache::new(cache).map_err(fail)?));
+    Ok(())
 }
 
 fn pool(limits: &Limits) -> PoolingAllocationConfig {

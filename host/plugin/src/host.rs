@@ -32,6 +32,9 @@ pub struct Options {
     pub bundled_dir: Option<PathBuf>,
     /// wasmtime's cache of compiled code; made private to the user. Code from here is executed: never share it.
     pub cache_dir: PathBuf,
+    /// The program whose command `plugin compile` calls [`crate::compile_for_cache`]; plugins of the operator are compiled by a process
+    /// of it, so that a file that is made to be slow to compile is stopped. Without it they are compiled here, without bounds.
+    pub compiler: Option<PathBuf>,
     /// The host's name, for guests.
     pub host_name: String,
     /// `global.external_labels`, for guests.

@@ -12,6 +12,7 @@ use crate::Error;
 use crate::abi::{self, wit};
 use crate::access::Access;
 use crate::capability::http::HttpClient;
+use crate::compile::Aside;
 use crate::error::joined;
 use crate::failures::Failures;
 use crate::grant::Capability;
@@ -51,11 +52,15 @@ impl LoadedPlugin {
         limits: CallLimits,
         shared: &Arc<Shared>,
         record: &Record,
+        aside: Option<&Aside<'_>>,
     ) -> Result<Self, Error> {
         let (manifest, guests) = (&package.manifest, limits.guests);
         check_grants(package, effective)?;
         let fail = |error: wasmtime::Error| Error::Compile { plugin: manifest.name.clone(), problem: joined(&error) };
         let began = Instant::now();
+        if let Some(aside) = aside {
+            aside.compile(package)?;
+        }
         let component = Component::new(engine, &package.bytes).map_err(fail)?;
         let compile_time = began.elapsed();
         let linker = link(engine, package).map_err(fail)?;

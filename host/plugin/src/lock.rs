@@ -116,6 +116,11 @@ impl LockFile {
         self.plugins.iter().find(|entry| entry.name == name)
     }
 
+    /// Whether a package is the very file of the entry of its name.
+    pub(crate) fn has(&self, package: &Package) -> bool {
+        self.find(&package.manifest.name).is_some_and(|entry| entry.digest == package.digest.to_string())
+    }
+
     /// Puts an entry in the place of the one of the same name.
     pub(crate) fn put(&mut self, entry: LockEntry) {
         self.plugins.retain(|old| old.name != entry.name);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::backoff::BackOff;
+use crate::compile::Aside;
 use crate::error::Error;
 use crate::folder::{self, PluginFile, plugin_files};
 use crate::grant::{Capability, Grants};
@@ -144,7 +145,12 @@ impl<'a> Loading<'a> {
                     return fresh(Some(package), effective, before.loaded.clone());
                 }
                 let inner = self.inner;
-                match LoadedPlugin::load(&inner.engine, &package, &effective, limits, &inner.shared, &record) {
+                let aside = inner.options.compiler.as_deref().filter(|_| !bundled.has(&package)).map(|program| Aside {
+                    program,
+                    cache_dir: &inner.options.cache_dir,
+                    engine: &inner.engine,
+                });
+                match LoadedPlugin::load(&inner.engine, &package, &effective, limits, &inner.shared, &record, aside.as_ref()) {
                     Ok(loaded) => {
                         // A new file or grant begins with a clean slate.
                         *crate::lock_mutex(&back_off) = BackOff::default();
@@ -169,10 +175,9 @@ impl<'a> Loading<'a> {
 impl Loading<'_> {
     /// The file could have changed since the folders were compared with the lock files.
     fn check_locked(&self, package: Package, bundled: &LockFile) -> Result<Package, Error> {
-        let (name, digest) = (&package.manifest.name, package.digest.to_string());
-        match [self.operator.find(name), bundled.find(name)].into_iter().flatten().any(|entry| entry.digest == digest) {
+        match self.operator.has(&package) || bundled.has(&package) {
             true => Ok(package),
-            false => Err(Error::NotAPlugin { path: package.path, problem: format!("no lock file has {digest}") }),
+            false => Err(Error::NotAPlugin { problem: format!("no lock file has {}", package.digest), path: package.path }),
         }
     }
 }

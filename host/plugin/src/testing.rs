@@ -184,6 +184,7 @@ impl TestHost {
             plugins_dir: folder.join("plugins"),
             bundled_dir: Some(folder.join("bundled")),
             cache_dir: folder.join("cache"),
+            compiler: None,
             host_name: "test-host".to_owned(),
             external_labels: Vec::new(),
             limits,

@@ -94,7 +94,8 @@ impl Trial {
         });
         let effective = Effective { grants: options.grants, ..Effective::default() };
         let record = Record::default();
-        let plugin = LoadedPlugin::load(&engine, package, &effective, limits.of(&package.manifest, &Default::default()), &shared, &record)?;
+        let plugin =
+            LoadedPlugin::load(&engine, package, &effective, limits.of(&package.manifest, &Default::default()), &shared, &record, None)?;
         Ok(Self {
             package: package.clone(),
             plugin: Arc::new(plugin),

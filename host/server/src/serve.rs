@@ -196,6 +196,7 @@ impl Server {
             plugins_dir,
             bundled_dir: args.bundled_plugins_dir(),
             cache_dir: args.cache_dir(),
+            compiler: Some(PathBuf::from(crate::cli::THIS_PROGRAM)),
             host_name: host_name.clone(),
             external_labels: config.external_labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             limits: cepmon_plugin::Limits::default(),

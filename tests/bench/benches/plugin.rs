@@ -29,6 +29,7 @@ static PLUGINS: LazyLock<PluginHost> = LazyLock::new(|| {
         plugins_dir: guests.clone(),
         bundled_dir: None,
         cache_dir: target_dir().join("bench-cache"),
+        compiler: None,
         host_name: "bench".to_owned(),
         external_labels: Vec::new(),
         limits: Limits::default(),

@@ -9,6 +9,7 @@ use cepmon_plugin::{Limits, Options, PluginHost};
 use clap::Args;
 
 use super::Failure;
+use super::compile::THIS_PROGRAM;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
 use crate::alerting::check_rule_expression;
 use crate::config::{self, ConfigErrors};
@@ -53,6 +54,7 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErro
         plugins_dir,
         bundled_dir: args.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir),
         cache_dir: args.cache_dir.clone().unwrap_or_else(default_cache_dir),
+        compiler: Some(PathBuf::from(THIS_PROGRAM)),
         host_name: String::new(),
         external_labels: Vec::new(),
         limits: Limits::default(),

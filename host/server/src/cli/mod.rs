@@ -6,6 +6,7 @@ mod at_risk;
 mod audit;
 mod bundle;
 mod check;
+mod compile;
 mod http_client;
 mod install;
 mod output;
@@ -21,6 +22,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use compile::THIS_PROGRAM;
 use output::{Output, is_closed_output};
 pub use serve::{DEFAULT_PLUGINS_DIR, LogFormat, ServeArgs};
 

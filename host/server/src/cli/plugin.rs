@@ -12,6 +12,7 @@ use super::Failure;
 use super::audit::{self, AuditArgs};
 use super::author::{self, AuthorCommand};
 use super::bundle::{self, BundleArgs, ImportArgs, VerifyArgs};
+use super::compile::{self, CompileArgs, THIS_PROGRAM};
 use super::install::{self, InstallArgs};
 use super::output::Output;
 use super::printable::printable;
@@ -33,6 +34,9 @@ pub(crate) enum PluginCommand {
     },
     #[command(flatten)]
     Author(AuthorCommand),
+    /// Compile the component on standard input into the cache, within bounds
+    #[command(hide = true)]
+    Compile(CompileArgs),
     /// Write bundled.lock for a folder of plugins that come with cepmon: each is granted what it asks for
     Bundle {
         /// The folder
@@ -124,6 +128,7 @@ impl Folders {
             plugins_dir: self.own.plugins_dir.clone(),
             bundled_dir: self.bundled(),
             cache_dir: self.cache_dir.clone().unwrap_or_else(default_cache_dir),
+            compiler: Some(PathBuf::from(THIS_PROGRAM)),
             host_name: String::new(),
             external_labels: Vec::new(),
             limits: Limits::default(),
@@ -143,6 +148,7 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
             }
         }
         PluginCommand::Author(command) => author::run(command, output)?,
+        PluginCommand::Compile(args) => compile::run(args)?,
         PluginCommand::Bundle { folder } => {
             let names = cepmon_plugin::write_bundled_lock(folder)?;
             writeln!(output, "{}: {}", folder.join("bundled.lock").display(), names.join(", "))?;

@@ -68,6 +68,7 @@ impl Server {
             plugins_dir: dir.join("plugins"),
             bundled_dir: None,
             cache_dir: dir.join("cache"),
+            compiler: None,
             host_name: "test".to_owned(),
             external_labels: Vec::new(),
             limits: Limits::default(),
