@@ -27,6 +27,7 @@ use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigErrors, StorageConfig};
 use crate::host_name::host_name;
+use crate::ingest::RemoteWrite;
 use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare, prepare_settings};
 use crate::schedule::ScrapePool;
@@ -132,6 +133,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
         storage: Arc::clone(&server.storage),
         plugins: Arc::clone(&server.plugins),
         sql: Arc::clone(&server.sql),
+        remote_write: RemoteWrite::new(Arc::clone(&server.storage)),
         control: Arc::clone(&server) as Arc<dyn Control>,
     });
     tracing::info!(%address, seconds = started.elapsed().as_secs_f64(), "ready");

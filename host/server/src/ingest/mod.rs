@@ -1,12 +1,14 @@
-//! From a plugin's batch to storage: which series each sample is, what the host adds, which series ended. It calls no plugin and
+//! From a plugin's batch, or a remote-write body, to storage: which series each sample is, what the host adds, which series ended. It calls no plugin and
 //! knows no schedule.
 
 mod namespace;
+mod remote_write;
 mod series_budget;
 mod series_cache;
 mod target_series;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, Written};
 pub(crate) use series_budget::SeriesBudget;
 pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

@@ -21,6 +21,15 @@ pub(crate) enum WebError {
     /// The body is not what the path takes.
     #[error("cannot read request body: {}; send {{\"query\": \"SELECT …\"}} with Content-Type: application/json", .0.body_text())]
     Body(JsonRejection),
+    /// A remote-write body that no repetition mends, as a whole or in part.
+    #[error("{0}")]
+    Write(String),
+    /// A remote-write body in another form.
+    #[error(
+        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send remote write 1.0: application/x-protobuf \
+         (prometheus.WriteRequest) with encoding snappy"
+    )]
+    WriteForm { content_type: String, encoding: String },
     /// None of our forms of a result is acceptable.
     #[error(
         "cannot answer in a form of \"{accept}\"; accept application/json, text/csv, text/plain, application/vnd.apache.arrow.stream \
@@ -59,7 +68,8 @@ impl WebError {
             Self::Body(rejection) => rejection.status(),
             Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
-            Self::Reload(_) => StatusCode::BAD_REQUEST,
+            Self::WriteForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Reload(_) | Self::Write(_) => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
         }
@@ -69,7 +79,7 @@ impl WebError {
         match self {
             Self::Sql(error) => sql_kind(error),
             Self::Storage(_) => "storage",
-            Self::Body(_) | Self::NotAcceptable { .. } => "request",
+            Self::Body(_) | Self::NotAcceptable { .. } | Self::Write(_) | Self::WriteForm { .. } => "request",
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",

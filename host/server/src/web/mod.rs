@@ -16,6 +16,7 @@ mod process;
 mod sql;
 mod state;
 mod stats;
+mod write;
 
 use std::future::Future;
 use std::io;
@@ -33,7 +34,9 @@ use cepmon_sql::SqlEngine;
 use cepmon_storage::Storage;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
+use crate::ingest::RemoteWrite;
 pub(crate) use accept::ResultForm;
 use error::WebError;
 pub(crate) use host_guard::HostPolicy;
@@ -43,6 +46,9 @@ pub(crate) use stats::ServerStats;
 
 /// How long open requests may go on after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Remote-write bodies that are worked on at once; each may take some hundred MiB.
+const WRITES_AT_ONCE: usize = 4;
 
 /// What the web surface asks of the running server.
 pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
@@ -62,6 +68,8 @@ pub(crate) struct Running {
     pub(crate) plugins: Arc<PluginHost>,
     /// SQL over the data.
     pub(crate) sql: Arc<SqlEngine>,
+    /// The receiver of remote write.
+    pub(crate) remote_write: RemoteWrite,
     /// Targets and reload.
     pub(crate) control: Arc<dyn Control>,
 }
@@ -70,13 +78,15 @@ pub(crate) struct Running {
 #[derive(Debug)]
 pub(crate) struct App {
     stats: Arc<ServerStats>,
+    /// Remote-write bodies that are worked on.
+    writes: Arc<Semaphore>,
     running: OnceLock<Running>,
 }
 
 impl App {
     /// A server that is still starting: `/-/ready` and everything that needs data answer 503.
     pub(crate) fn new(stats: Arc<ServerStats>) -> Self {
-        Self { stats, running: OnceLock::new() }
+        Self { stats, writes: Arc::new(Semaphore::new(WRITES_AT_ONCE)), running: OnceLock::new() }
     }
 
     /// From now on the server is ready. Calling it twice changes nothing.
@@ -95,6 +105,7 @@ impl App {
 pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
     Router::new()
         .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
+        .route("/api/v1/write", post(write::receive).layer(DefaultBodyLimit::max(write::MAX_BODY_BYTES)))
         .route("/api/v1/admin/flush", post(life::flush))
         .route("/api/v1/admin/plugins/{name}/failures", get(failures::show_failures))
         .route("/api/v1/cepmon/state", get(state::show_state))

@@ -40,6 +40,12 @@ pub(crate) struct ServerStats {
     pub(crate) scraped_samples: Counter,
     /// Samples that storage refused: another value at the same time, older than the retention.
     pub(crate) refused_samples: Counter,
+    /// Samples received by remote write.
+    pub(crate) received_samples: Counter,
+    /// Those that were not stored: conflicting, too old, of no valid series.
+    pub(crate) refused_received_samples: Counter,
+    /// Native histograms received, none of which is stored.
+    pub(crate) dropped_histograms: Counter,
     /// Log lines read from files.
     pub(crate) log_lines: Counter,
     /// Bytes of log files read.

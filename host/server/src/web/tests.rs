@@ -77,7 +77,8 @@ impl Server {
         });
         let sql = SqlEngine::new(Arc::clone(&storage), Vec::new(), SqlOptions::new(dir.join("spill"))).unwrap();
         let control = Arc::clone(&server.control) as Arc<dyn Control>;
-        server.app.start(Running { storage, plugins: Arc::new(plugins.unwrap()), sql: Arc::new(sql), control });
+        let remote_write = crate::ingest::RemoteWrite::new(Arc::clone(&storage));
+        server.app.start(Running { storage, plugins: Arc::new(plugins.unwrap()), sql: Arc::new(sql), remote_write, control });
         server
     }
 

@@ -1,0 +1,257 @@
+//! Receiving remote write 1.0: from the decompressed body to one append. A body is stored whole or, where storage is full or the disk
+//! refuses, not at all, so that the sender may send it again. It knows no HTTP and no compression.
+
+mod message;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, TimestampMs};
+use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
+use prost::Message;
+
+use super::series_cache::SeriesCache;
+use message::{Label, Metadata, TimeSeries, WriteRequest};
+
+/// How long a series is remembered that nobody sends.
+const REMEMBERED_MS: i64 = 10 * 60 * 1000;
+
+/// How far ahead of this host's clock a sample may be (Prometheus 2.53, remote write receiver): one of a far future would make everything
+/// after it late.
+const AHEAD_MS: i64 = 10 * 60 * 1000;
+
+/// Metric families whose metadata is remembered.
+const MAX_FAMILIES: usize = 20_000;
+
+/// Takes bodies in, from any number of senders at once.
+#[derive(Debug)]
+pub(crate) struct RemoteWrite {
+    storage: Arc<Storage>,
+    known: Mutex<Known>,
+}
+
+/// What became of a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Samples in it.
+    pub(crate) samples: usize,
+    /// What storage said of them.
+    pub(crate) outcome: AppendOutcome,
+    /// Samples of series that are none, and what is wrong with the first.
+    pub(crate) invalid: usize,
+    pub(crate) problem: Option<String>,
+    /// Native histograms, which are not stored.
+    pub(crate) histograms: usize,
+}
+
+/// Why nothing of a body was stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RemoteWriteError {
+    /// It is no message of remote write 1.0.
+    #[error("cannot read the body as prometheus.WriteRequest (remote write 1.0): {0}")]
+    Message(#[from] prost::DecodeError),
+    /// Storage did not take it; the same body may be sent again.
+    #[error(transparent)]
+    Storage(#[from] cepmon_storage::Error),
+}
+
+/// Series by the bytes of their labels, and families.
+#[derive(Debug, Default)]
+struct Known {
+    series: SeriesCache,
+    families: HashMap<String, MetricMetadata>,
+    /// Reused from body to body.
+    key: Vec<u8>,
+}
+
+impl RemoteWrite {
+    pub(crate) fn new(storage: Arc<Storage>) -> Self {
+        Self { storage, known: Mutex::default() }
+    }
+
+    /// Stores a body; when it returns, its samples survive `kill -9`. It blocks: not for a thread of the runtime.
+    pub(crate) fn write(&self, body: Bytes, now: TimestampMs) -> Result<Written, RemoteWriteError> {
+        let request = WriteRequest::decode(body)?;
+        let mut written = Written::default();
+        let latest = now.saturating_add(AHEAD_MS);
+        let mut appends = Vec::with_capacity(request.series.iter().map(|series| series.samples.len()).sum());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.learn(request.metadata);
+        known.series.start();
+        let mut owners: Vec<&TimeSeries> = Vec::with_capacity(appends.capacity());
+        for series in &request.series {
+            written.histograms += series.histograms.len();
+            written.samples += series.samples.len();
+            if series.samples.is_empty() {
+                continue;
+            }
+            match known.find(series, &self.storage, now)? {
+                Ok(reference) => {
+                    for sample in &series.samples {
+                        if sample.timestamp <= latest {
+                            appends.push((reference, sample.timestamp, sample.value));
+                            owners.push(series);
+                        } else {
+                            written.refuse(1, || {
+                                format!("the time {} ms is more than ten minutes ahead of this host's clock", sample.timestamp)
+                            });
+                        }
+                    }
+                }
+                Err(problem) => written.refuse(series.samples.len(), || problem),
+            }
+        }
+        known.series.finish();
+        known.series.forget_before(u64::try_from(now.saturating_sub(REMEMBERED_MS)).unwrap_or(0));
+        drop(known);
+        written.outcome = self.storage.append(&appends)?;
+        if !written.outcome.unknown.is_empty() {
+            self.append_unknown(&mut written.outcome, &appends, &owners)?;
+        }
+        Ok(written)
+    }
+
+    /// Series leave the head when nothing came for long; what comes then is registered again. `owners` are the samples' series.
+    fn append_unknown(
+        &self,
+        outcome: &mut AppendOutcome,
+        appends: &[(SeriesRef, TimestampMs, f64)],
+        owners: &[&TimeSeries],
+    ) -> Result<(), cepmon_storage::Error> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut again = Vec::with_capacity(outcome.unknown.len());
+        for position in std::mem::take(&mut outcome.unknown) {
+            let (_, time, value) = appends[position];
+            // It was registered before, so its labels are in order.
+            let Ok(labels) = labels_of(owners[position]) else { continue };
+            let reference = self.storage.series_ref(&labels, &known.metadata(labels.metric_name()))?;
+            known.replace(owners[position], reference);
+            again.push((reference, time, value));
+        }
+        drop(known);
+        let second = self.storage.append(&again)?;
+        outcome.appended += second.appended;
+        outcome.duplicates += second.duplicates;
+        outcome.conflicts += second.conflicts;
+        outcome.too_old += second.too_old;
+        Ok(())
+    }
+}
+
+impl Written {
+    /// Samples that storage kept out, of those that can be read.
+    pub(crate) fn refused(&self) -> usize {
+        self.outcome.conflicts + self.outcome.too_old + self.invalid
+    }
+
+    fn refuse(&mut self, samples: usize, problem: impl FnOnce() -> String) {
+        self.invalid += samples;
+        self.problem.get_or_insert_with(problem);
+    }
+}
+
+impl Known {
+    /// The reference of a series, made if it is new; the inner error says why there is none.
+    fn find(
+        &mut self,
+        series: &TimeSeries,
+        storage: &Storage,
+        now: TimestampMs,
+    ) -> Result<Result<SeriesRef, String>, cepmon_storage::Error> {
+        use cepmon_storage::Error;
+        self.set_key(series);
+        let index = match self.series.find(&self.key) {
+            Some(index) => index,
+            None => {
+                let labels = match labels_of(series) {
+                    Ok(labels) => labels,
+                    Err(problem) => return Ok(Err(problem)),
+                };
+                match storage.series_ref(&labels, &self.metadata(labels.metric_name())) {
+                    Ok(reference) => self.series.insert(&self.key, reference),
+                    // Of no use to send again, and no reason to hold up the series that are there.
+                    Err(error @ (Error::Refused { .. } | Error::TooManySeries { .. })) => return Ok(Err(error.to_string())),
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        let entry = self.series.entry(index);
+        entry.seen = u64::try_from(now).unwrap_or(0);
+        Ok(Ok(entry.series))
+    }
+
+    fn replace(&mut self, series: &TimeSeries, reference: SeriesRef) {
+        self.set_key(series);
+        if let Some(index) = self.series.find(&self.key) {
+            self.series.entry(index).series = reference;
+        }
+    }
+
+    fn set_key(&mut self, series: &TimeSeries) {
+        self.key.clear();
+        for label in &series.labels {
+            // With its length, so that no other split of the same bytes is the same key.
+            self.key.extend_from_slice(&(label.len() as u32).to_le_bytes());
+            self.key.extend_from_slice(label);
+        }
+    }
+
+    /// Senders repeat metadata every minute. When it changes, series are looked up once more, which gives them the new one.
+    fn learn(&mut self, metadata: Vec<Metadata>) {
+        let mut is_new = false;
+        for Metadata { kind, family, help, unit } in metadata {
+            let new = MetricMetadata { kind: metric_kind(kind), unit, help };
+            if self.families.get(&family) != Some(&new) && (self.families.len() < MAX_FAMILIES || self.families.contains_key(&family)) {
+                self.families.insert(family, new);
+                is_new = true;
+            }
+        }
+        if is_new {
+            self.series = SeriesCache::default();
+        }
+    }
+
+    /// The metadata of a metric: of its own name or of the family that it is a part of.
+    fn metadata(&self, metric: &str) -> MetricMetadata {
+        let of_part = || {
+            let family = ["_bucket", "_count", "_sum", "_total", "_created"].iter().find_map(|suffix| metric.strip_suffix(suffix))?;
+            self.families.get(family)
+        };
+        self.families.get(metric).or_else(of_part).cloned().unwrap_or_default()
+    }
+}
+
+/// The labels of a series, or why they are none.
+fn labels_of(series: &TimeSeries) -> Result<LabelSet, String> {
+    let decoded: Result<Vec<Label>, _> = series.labels.iter().map(|label| Label::decode(label.clone())).collect();
+    let mut labels = decoded.map_err(|error| format!("a label that cannot be read: {error}"))?;
+    labels.sort_by(|left, right| left.name.cmp(&right.name));
+    let set = LabelSet::from_sorted(labels.iter().map(|label| (label.name.as_str(), label.value.as_str())));
+    if labels.iter().any(|label| label.name.is_empty()) {
+        return Err(format!("series {set}: a label without a name"));
+    }
+    if let Some(pair) = labels.windows(2).find(|pair| pair[0].name == pair[1].name) {
+        return Err(format!("series {set}: the label \"{}\" twice", pair[0].name));
+    }
+    if set.get(METRIC_NAME).is_none() {
+        return Err(format!("series {set}: no metric name (label \"{METRIC_NAME}\")"));
+    }
+    Ok(set)
+}
+
+fn metric_kind(number: i32) -> MetricKind {
+    match number {
+        1 => MetricKind::Counter,
+        2 => MetricKind::Gauge,
+        3 => MetricKind::Histogram,
+        4 => MetricKind::GaugeHistogram,
+        5 => MetricKind::Summary,
+        6 => MetricKind::Info,
+        7 => MetricKind::StateSet,
+        _ => MetricKind::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The message of remote write 1.0 (`prometheus.WriteRequest`), as far as it is read: a series' labels stay bytes, because nearly all
+//! series were seen before and need no more than a comparison. Exemplars and native histograms are only counted.
+
+use bytes::Bytes;
+
+/// One request.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct WriteRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) series: Vec<TimeSeries>,
+    #[prost(message, repeated, tag = "3")]
+    pub(super) metadata: Vec<Metadata>,
+}
+
+/// One series with samples.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TimeSeries {
+    /// Each a [`Label`].
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub(super) labels: Vec<Bytes>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) samples: Vec<Sample>,
+    #[prost(bytes = "bytes", repeated, tag = "3")]
+    pub(super) exemplars: Vec<Bytes>,
+    #[prost(bytes = "bytes", repeated, tag = "4")]
+    pub(super) histograms: Vec<Bytes>,
+}
+
+/// A label of a series.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Label {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, tag = "2")]
+    pub(super) value: String,
+}
+
+/// A value at a time in Unix milliseconds.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(super) struct Sample {
+    #[prost(double, tag = "1")]
+    pub(super) value: f64,
+    #[prost(int64, tag = "2")]
+    pub(super) timestamp: i64,
+}
+
+/// What is known of a metric family.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Metadata {
+    /// 1 counter, 2 gauge, 3 histogram, 4 gauge histogram, 5 summary, 6 info, 7 state set; else unknown.
+    #[prost(int32, tag = "1")]
+    pub(super) kind: i32,
+    #[prost(string, tag = "2")]
+    pub(super) family: String,
+    #[prost(string, tag = "4")]
+    pub(super) help: String,
+    #[prost(string, tag = "5")]
+    pub(super) unit: String,
+}

@@ -1,0 +1,83 @@
+//! `POST /api/v1/write`: the receiver of remote write 1.0. A sender repeats a body that is answered with 5xx and gives up one that is
+//! answered with 4xx, so what no repetition mends is 400, with the rest of the body stored (specification of remote write 1.0).
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+
+use cepmon_model::Clock;
+
+use super::App;
+use super::error::WebError;
+use crate::clock::SystemClock;
+use crate::ingest::{RemoteWriteError, Written};
+
+/// The longest body, compressed. Prometheus sends 2,000 samples at once, about 100 KiB.
+pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
+/// The longest body, decompressed.
+const MAX_MESSAGE_BYTES: usize = 64 << 20;
+
+/// Stores the samples of a body.
+pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, WebError> {
+    check_headers(&headers)?;
+    app.running()?;
+    // Bodies become large in memory: some at a time, the others wait.
+    let permit = Arc::clone(&app.writes).acquire_owned().await;
+    let stats = Arc::clone(&app.stats);
+    let written = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        let message = decompressed(&body)?;
+        drop(body);
+        app.running()?.remote_write.write(message.into(), SystemClock.now()).map_err(|error| match error {
+            RemoteWriteError::Message(_) => WebError::Write(error.to_string()),
+            RemoteWriteError::Storage(error) => WebError::Storage(error),
+        })
+    });
+    let written = written.await.map_err(WebError::Crashed)??;
+    stats.received_samples.add(written.samples as u64);
+    stats.refused_received_samples.add(written.refused() as u64);
+    stats.dropped_histograms.add(written.histograms as u64);
+    match refusal(&written) {
+        None => Ok(StatusCode::NO_CONTENT),
+        Some(refusal) => Err(WebError::Write(refusal)),
+    }
+}
+
+/// Senders of other versions are told which one is spoken here.
+fn check_headers(headers: &HeaderMap) -> Result<(), WebError> {
+    let get = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type = get(header::CONTENT_TYPE);
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let is_other_message = parameters.contains("proto=") && !parameters.contains("proto=prometheus.WriteRequest");
+    let encoding = get(header::CONTENT_ENCODING);
+    if !kind.trim().eq_ignore_ascii_case("application/x-protobuf") || is_other_message || !matches!(encoding, "" | "snappy") {
+        return Err(WebError::WriteForm { content_type: content_type.to_owned(), encoding: encoding.to_owned() });
+    }
+    Ok(())
+}
+
+fn decompressed(body: &[u8]) -> Result<Vec<u8>, WebError> {
+    let fail = |error: snap::Error| WebError::Write(format!("cannot decompress the body: {error}; it must be one snappy block"));
+    let length = snap::raw::decompress_len(body).map_err(fail)?;
+    if length > MAX_MESSAGE_BYTES {
+        let limit = MAX_MESSAGE_BYTES >> 20;
+        return Err(WebError::Write(format!("cannot take a body of {length} bytes, at most {limit} MiB; lower max_samples_per_send")));
+    }
+    snap::raw::Decoder::new().decompress_vec(body).map_err(fail)
+}
+
+/// What of a body was not stored, and why, in one line for the sender's log.
+fn refusal(written: &Written) -> Option<String> {
+    if written.refused() == 0 {
+        return None;
+    }
+    let reasons = [
+        (written.outcome.conflicts, "have another value at the same time".to_owned()),
+        (written.outcome.too_old, "are older than the retention".to_owned()),
+        (written.invalid, written.problem.clone().unwrap_or_default()),
+    ];
+    let reasons: Vec<String> = reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count}: {reason}")).collect();
+    Some(format!("cannot store {} of {} samples, the others are stored; {}", written.refused(), written.samples, reasons.join("; ")))
+}
