@@ -146,17 +146,29 @@ mod tests {
 
     use super::*;
     use crate::testing::{self, MANIFEST, TestHost, Wat, module_with, target};
-    use crate::{Grants, wrap};
+    use cepmon_model::FailureKind;
+
+    use crate::{CallError, Grants, wrap};
 
     /// A component that imports functions of WASI beside the contract's world.
     fn foreign(imports: &str, body: &str) -> Vec<u8> {
         let mut resolve = wit_parser::Resolve::default();
         resolve.push_str("plugin.wit", include_str!("../../../../wit/plugin.wit")).unwrap();
-        let cli = "package wasi:cli@0.2.0; interface environment { get-environment: func() -> list<tuple<string, string>>; }";
-        resolve.push_str("cli.wit", cli).unwrap();
-        resolve.push_str("random.wit", "package wasi:random@0.2.0; interface random { get-random-u64: func() -> u64; }").unwrap();
+        for (file, text) in [
+            ("cli.wit", "package wasi:cli@0.2.0; interface environment { get-environment: func() -> list<tuple<string, string>>; }"),
+            ("random.wit", "package wasi:random@0.2.0; interface random { get-random-u64: func() -> u64; }"),
+            ("io.wit", "package wasi:io@0.2.0; interface poll { resource pollable { block: func(); } }"),
+            (
+                "clocks.wit",
+                "package wasi:clocks@0.2.0; interface monotonic-clock {
+                   use wasi:io/poll@0.2.0.{pollable}; now: func() -> u64; subscribe-duration: func(when: u64) -> pollable; }",
+            ),
+        ] {
+            resolve.push_str(file, text).unwrap();
+        }
         let world = "package test:test; world foreign { include cepmon:plugin/exporter@0.1.0; \
-                     import wasi:cli/environment@0.2.0; import wasi:random/random@0.2.0; }";
+                     import wasi:cli/environment@0.2.0; import wasi:random/random@0.2.0; \
+                     import wasi:io/poll@0.2.0; import wasi:clocks/monotonic-clock@0.2.0; }";
         let package = resolve.push_str("test.wit", world).unwrap();
         let module = module_with(MANIFEST, Wat { imports, body }, &resolve, package, Some("foreign"));
         wrap(&module, MANIFEST, std::path::Path::new("test.wasm")).unwrap()
@@ -173,6 +185,38 @@ mod tests {
         assert_eq!(status.imports, ["cepmon:plugin/types", "wasi:cli/environment", "wasi:random/random"]);
         let batch = test.host.collect("test", &target(""), Duration::from_secs(20)).await.unwrap();
         assert!(std::env::vars().next().is_some() && batch.text.is_empty());
+    }
+
+    const SUBSCRIBE: &str =
+        r#"(import "wasi:clocks/monotonic-clock@0.2.0" "subscribe-duration" (func $subscribe (param i64) (result i32)))"#;
+    const HOUR_NS: &str = "(i64.const 3600000000000)";
+
+    async fn fails(imports: &str, body: &str, timeout: Duration) -> CallError {
+        let test = TestHost::new(&[("test", foreign(imports, body), Grants::default())]);
+        let error = test.host.collect("test", &target(""), timeout).await.unwrap_err();
+        assert_eq!(test.host.guest_memory_bytes(), 0, "memory is back");
+        error
+    }
+
+    #[tokio::test]
+    async fn a_foreign_guest_that_sleeps_ends_at_its_deadline() {
+        let imports = format!(r#"{SUBSCRIBE} (import "wasi:io/poll@0.2.0" "[method]pollable.block" (func $block (param i32)))"#);
+        let error = fails(&imports, &format!("(call $block (call $subscribe {HOUR_NS})) i32.const 1024"), Duration::from_millis(300)).await;
+        assert_eq!(error.kind, FailureKind::Deadline, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_guest_that_asks_the_clock_for_ever_ends_by_its_cpu_budget() {
+        let now = r#"(import "wasi:clocks/monotonic-clock@0.2.0" "now" (func $now (result i64)))"#;
+        let error = fails(now, "(loop $again (drop (call $now)) (br $again)) unreachable", Duration::from_secs(20)).await;
+        assert_eq!(error.kind, FailureKind::Cpu, "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_foreign_guest_that_lets_no_resource_go_is_ended() {
+        let body = format!("(loop $again (drop (call $subscribe {HOUR_NS})) (br $again)) unreachable");
+        let error = fails(SUBSCRIBE, &body, Duration::from_secs(20)).await;
+        assert!(error.kind == FailureKind::Trap && error.message.contains("in a function of the host"), "{error}");
     }
 
     #[test]

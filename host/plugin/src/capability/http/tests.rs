@@ -1,6 +1,7 @@
 //! The client against servers on loopback that answer what a test tells them.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -215,6 +216,30 @@ async fn requests_that_could_smuggle_another_are_refused() {
         let result = send(&mut guest, bad).await;
         assert!(matches!(result, Err(Error::Other(_))), "{result:?}");
     }
+}
+
+/// A server that never stops and never gets anywhere: each byte in itself is in time.
+#[tokio::test]
+async fn a_body_that_drips_ends_at_the_requests_time() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let dripping = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_u8().await.unwrap();
+        let mut bytes = 0;
+        let mut part = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n".as_slice();
+        while stream.write_all(part).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            part = b"x";
+            bytes += 1;
+        }
+        bytes
+    });
+    let mut guest = guest(&own_target(), &address, true);
+    let slow = Request { timeout_ns: 300_000_000, ..request(&format!("http://{address}/")) };
+    assert!(matches!(send(&mut guest, slow).await, Err(Error::Timeout)));
+    let bytes = tokio::time::timeout(Duration::from_secs(20), dripping).await.expect("the connection is closed").unwrap();
+    assert!(bytes > 1, "some of the body was on its way");
 }
 
 /// A TLS server for `localhost`.
