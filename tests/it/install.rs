@@ -370,3 +370,22 @@ fn a_running_server_notices_by_itself() {
     becomes("");
     assert!(host.log().contains("plugins changed"), "{}", host.log());
 }
+
+#[test]
+fn every_command_finds_the_folder_that_the_configuration_names() {
+    let settings = HostSettings::new().config("plugins: {dir: elsewhere}\n");
+    let component = guest("ungranted");
+    let run = |arguments: &[&str]| {
+        let done = settings.run(&[arguments, &["--config", "cepmon.yml"]].concat());
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        done.stdout
+    };
+    run(&["plugin", "install", component.to_str().unwrap(), "--yes", "--accept-capabilities"]);
+    assert!(settings.folder().join("elsewhere/ungranted.wasm").is_file());
+    assert!(run(&["plugin", "list"]).contains("ungranted"));
+    run(&["plugin", "revoke", "ungranted", "files"]);
+    assert!(run(&["plugin", "show", "ungranted"]).contains("run: cepmon plugin grant ungranted files"));
+    run(&["plugin", "grant", "ungranted", "files"]);
+    run(&["plugin", "remove", "ungranted"]);
+    assert!(!settings.folder().join("elsewhere/ungranted.wasm").is_file());
+}

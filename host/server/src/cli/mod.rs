@@ -7,6 +7,7 @@ mod audit;
 mod bundle;
 mod check;
 mod compile;
+mod folders;
 mod http_client;
 mod install;
 mod output;

@@ -13,10 +13,11 @@ use super::audit::{self, AuditArgs};
 use super::author::{self, AuthorCommand};
 use super::bundle::{self, BundleArgs, ImportArgs, VerifyArgs};
 use super::compile::{self, CompileArgs, THIS_PROGRAM};
+use super::folders::Folders;
 use super::install::{self, InstallArgs};
 use super::output::Output;
 use super::printable::printable;
-use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
+use super::serve::default_cache_dir;
 use super::upgrade::{self, DiffArgs, RollbackArgs, UpgradeArgs};
 use crate::web::grant_words;
 
@@ -60,21 +61,21 @@ pub(crate) enum PluginCommand {
     /// List all plugins and what they may do
     List {
         #[command(flatten)]
-        folders: Folders,
+        folders: Loaded,
     },
     /// Show one plugin: what it is, what it asks for and why, what it may do
     Show {
         /// The plugin
         name: String,
         #[command(flatten)]
-        folders: Folders,
+        folders: Loaded,
     },
     /// Remove an installed plugin and its grants
     Remove {
         /// The plugin
         name: String,
         #[command(flatten)]
-        folder: Folder,
+        folders: Folders,
     },
     /// Let a plugin do something: files, files:/proc/stat, http:target, tcp:HOST:PORT, "unix-http:SOCKET:GET /PATH", secrets:NAME
     Grant(GrantArgs),
@@ -96,37 +97,23 @@ pub(crate) struct GrantArgs {
     folders: Folders,
 }
 
-/// The operator's folder of plugins.
+/// The folders of plugins, to load what lies there.
 #[derive(Debug, Args)]
-pub(crate) struct Folder {
-    /// Plugins that you installed; a missing folder is an empty one
-    #[arg(long, value_name = "DIR", default_value = DEFAULT_PLUGINS_DIR, env = "CEPMON_PLUGINS_DIR")]
-    pub(crate) plugins_dir: PathBuf,
-}
-
-/// Both folders of plugins.
-#[derive(Debug, Args)]
-pub(crate) struct Folders {
+pub(crate) struct Loaded {
     #[command(flatten)]
-    own: Folder,
-    /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
-    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
-    bundled_plugins_dir: Option<PathBuf>,
+    folders: Folders,
     /// Where compiled plugins are cached [default: $XDG_CACHE_HOME/cepmon, ~/.cache/cepmon or the system's temporary folder]
     #[arg(long, value_name = "DIR", env = "CEPMON_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 }
 
-impl Folders {
-    fn bundled(&self) -> Option<PathBuf> {
-        self.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir)
-    }
-
+impl Loaded {
     /// The plugins as a server with these folders would have them.
-    fn load(&self) -> Result<Vec<PluginStatus>, cepmon_plugin::Error> {
+    fn load(&self) -> Result<Vec<PluginStatus>, Failure> {
+        let found = self.folders.find()?;
         let host = PluginHost::open(Options {
-            plugins_dir: self.own.plugins_dir.clone(),
-            bundled_dir: self.bundled(),
+            plugins_dir: found.plugins_dir,
+            bundled_dir: found.bundled_dir,
             cache_dir: self.cache_dir.clone().unwrap_or_else(default_cache_dir),
             compiler: Some(PathBuf::from(THIS_PROGRAM)),
             host_name: String::new(),
@@ -163,18 +150,18 @@ pub(crate) fn run(command: &PluginCommand, output: &mut Output) -> Result<(), Fa
         PluginCommand::Import(args) => bundle::import(args, output)?,
         PluginCommand::List { folders } => list(&folders.load()?, output)?,
         PluginCommand::Show { name, folders } => show(folders.load()?, name, output)?,
-        PluginCommand::Remove { name, folder } => {
-            cepmon_plugin::remove(&folder.plugins_dir, name)?;
+        PluginCommand::Remove { name, folders } => {
+            cepmon_plugin::remove(&folders.find()?.plugins_dir, name)?;
             writeln!(output, "removed {name} and its grants; {HOW_TO_RELOAD}")?;
         }
         PluginCommand::Grant(args) => {
-            let bundled = args.folders.bundled();
-            let grants = cepmon_plugin::grant(&args.folders.own.plugins_dir, bundled.as_deref(), &args.name, &args.capabilities)?;
+            let found = args.folders.find()?;
+            let grants = cepmon_plugin::grant(&found.plugins_dir, found.bundled_dir.as_deref(), &args.name, &args.capabilities)?;
             print_grants(&args.name, &grants, output)?;
         }
         PluginCommand::Revoke(args) => {
-            let bundled = args.folders.bundled();
-            let grants = cepmon_plugin::revoke(&args.folders.own.plugins_dir, bundled.as_deref(), &args.name, &args.capabilities)?;
+            let found = args.folders.find()?;
+            let grants = cepmon_plugin::revoke(&found.plugins_dir, found.bundled_dir.as_deref(), &args.name, &args.capabilities)?;
             print_grants(&args.name, &grants, output)?;
         }
     }

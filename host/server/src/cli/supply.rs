@@ -1,5 +1,4 @@
-//! Where plugins go, where they come from and whom the operator trusts: from the command line, else from the `plugins` section of a
-//! configuration. Without a configuration nothing is pinned, so nothing comes in over the network unasked.
+//! Where plugins come from and whom the operator trusts: from the command line, else from the `plugins` section of a configuration. Without a configuration nothing is pinned, so nothing comes in over the network unasked.
 
 use std::path::{Path, PathBuf};
 
@@ -8,21 +7,14 @@ use cepmon_plugin::{SourceOptions, Trust, TrustedKey};
 use clap::Args;
 
 use super::Failure;
-use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir};
-use crate::config::{self, Config};
+use super::folders::{Folders, Found};
+use crate::config::Config;
 
 /// Options of the commands that fetch and check plugins.
 #[derive(Debug, Args)]
 pub(crate) struct Supply {
-    /// Configuration file whose plugins section names folder, index and trusted keys, and whose rules are compared
-    #[arg(long, value_name = "FILE", env = "CEPMON_CONFIG")]
-    config: Option<PathBuf>,
-    /// Plugins that you installed [default: plugins.dir of the configuration, else "plugins"]
-    #[arg(long, value_name = "DIR", env = "CEPMON_PLUGINS_DIR")]
-    plugins_dir: Option<PathBuf>,
-    /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
-    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
-    bundled_plugins_dir: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
     /// Index in which names are looked up [default: plugins.index of the configuration]
     #[arg(long, value_name = "PATH|URL")]
     index: Option<String>,
@@ -45,17 +37,15 @@ pub(crate) struct Supplied {
 
 impl Supply {
     pub(crate) fn read(&self) -> Result<Supplied, Failure> {
-        let config = self.config.as_deref().map(|path| config::load(Some(path))).transpose().map_err(Failure::usage)?;
-        let config = config.map(|document| document.file);
+        let Found { plugins_dir, bundled_dir, config } = self.folders.find()?;
         let sources = config.as_ref().map(|config| config.plugin_sources.clone()).unwrap_or_default();
         let mut keys = sources.trusted_keys;
         for text in &self.key {
             keys.push(read_key(text)?);
         }
-        let configured_dir = config.as_ref().and_then(|config| config.plugins_dir.clone());
         Ok(Supplied {
-            plugins_dir: self.plugins_dir.clone().or(configured_dir).unwrap_or_else(|| PathBuf::from(DEFAULT_PLUGINS_DIR)),
-            bundled_dir: self.bundled_plugins_dir.clone().or_else(default_bundled_plugins_dir),
+            plugins_dir,
+            bundled_dir,
             options: SourceOptions {
                 index: self.index.clone().or(sources.index),
                 ca_file: self.ca_file.clone().or(sources.ca_file),

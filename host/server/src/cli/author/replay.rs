@@ -9,6 +9,7 @@ use cepmon_plugin::{Limits, Package, Recording, inspect};
 use clap::Args;
 
 use super::{Cache, Failure, block_on, open_replaying};
+use crate::cli::folders::Folders;
 use crate::cli::http_client;
 use crate::cli::output::Output;
 use crate::cli::printable::printable;
@@ -33,12 +34,8 @@ pub(crate) struct ReplayArgs {
     /// Keep the recording in a file, such as a fixture of the plugin
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
-    /// Plugins that you installed; a missing folder is an empty one
-    #[arg(long, value_name = "DIR", default_value = crate::cli::DEFAULT_PLUGINS_DIR, env = "CEPMON_PLUGINS_DIR")]
-    plugins_dir: PathBuf,
-    /// Plugins that came with cepmon [default: the folder "plugins" beside the folder of this program]
-    #[arg(long, value_name = "DIR", env = "CEPMON_BUNDLED_PLUGINS_DIR")]
-    bundled_plugins_dir: Option<PathBuf>,
+    #[command(flatten)]
+    folders: Folders,
     #[command(flatten)]
     cache: Cache,
 }
@@ -99,11 +96,13 @@ fn fetch(args: &ReplayArgs) -> Result<Recording, Failure> {
 /// The very file that failed: another one would prove nothing.
 fn package(args: &ReplayArgs, recording: &Recording) -> Result<Package, Failure> {
     let wanted = recording.digest.as_deref().unwrap_or_default();
-    let bundled = args.bundled_plugins_dir.clone().or_else(crate::cli::serve::default_bundled_plugins_dir);
     let file_name = format!("{}.wasm", args.name);
     let places = match &args.file {
         Some(file) => vec![file.clone()],
-        None => [Some(args.plugins_dir.clone()), bundled].into_iter().flatten().map(|folder| folder.join(&file_name)).collect(),
+        None => {
+            let found = args.folders.find()?;
+            [Some(found.plugins_dir), found.bundled_dir].into_iter().flatten().map(|folder| folder.join(&file_name)).collect()
+        }
     };
     let mut found = places.iter().filter_map(|path| inspect(path, Limits::default().wasm_bytes).ok());
     found.find(|package| package.digest.to_string() == wanted).ok_or_else(|| {
