@@ -29,6 +29,38 @@ impl Drop for Running {
 }
 
 #[test]
+fn prometheus_writes_what_it_scrapes_to_cepmon() {
+    let Some(program) = compared_program("prometheus") else { return };
+    let target = Target::numbered(|number| format!("# TYPE orders_total counter\norders_total{{shop=\"a\"}} {number}\n"));
+    let host = Host::with_config("");
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+         scrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{}']}}]}}]\n\
+         remote_write: [{{url: 'http://{}/api/v1/write', metadata_config: {{send_interval: 1s}}}}]\n",
+        target.address(),
+        host.address()
+    );
+    std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
+    let address = closed_port();
+    let _running = Running(
+        Command::new(program)
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
+            .current_dir(&folder)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
+    host.wait_for_count("SELECT count(*) FROM metrics.orders_total WHERE job = 'shop' AND shop = 'a'", 5, PATIENCE);
+    host.wait_for_count("SELECT count(*) FROM series WHERE metric = 'orders_total' AND type = 'counter'", 1, PATIENCE);
+    // Its answers count up, so every scrape since the first has to be there.
+    let gaps = "SELECT max(value) - min(value) + 1 - count(*) AS missing, count(DISTINCT instance) AS instances FROM metrics.orders_total";
+    assert_eq!(host.sql(gaps).lines(), ["0|1"]);
+    assert!(host.own_metric("cepmon_remote_write_samples_total") >= 5.0);
+    assert_eq!(host.own_metric("cepmon_remote_write_refused_samples_total"), 0.0);
+}
+
+#[test]
 fn the_node_plugin_has_the_metrics_types_and_labels_of_node_exporter() {
     let Some(program) = compared_program("prometheus-node-exporter") else { return };
     let address = closed_port();

@@ -81,3 +81,45 @@ fn refusal(written: &Written) -> Option<String> {
     let reasons: Vec<String> = reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count}: {reason}")).collect();
     Some(format!("cannot store {} of {} samples, the others are stored; {}", written.refused(), written.samples, reasons.join("; ")))
 }
+
+#[cfg(test)]
+mod tests {
+    use cepmon_storage::AppendOutcome;
+
+    use super::*;
+
+    fn check(content_type: &str, encoding: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        headers.insert(header::CONTENT_ENCODING, encoding.parse().unwrap());
+        check_headers(&headers).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_first_version_is_spoken_and_others_are_named() {
+        assert_eq!(check("application/x-protobuf", "snappy"), None);
+        assert_eq!(check("Application/X-Protobuf; proto=prometheus.WriteRequest", "snappy"), None);
+        let second = check("application/x-protobuf;proto=io.prometheus.write.v2.Request", "snappy").unwrap();
+        assert!(second.contains("io.prometheus.write.v2.Request") && second.contains("send remote write 1.0"), "{second}");
+        assert!(check("application/json", "snappy").is_some());
+        assert!(check("application/x-protobuf", "gzip").is_some());
+    }
+
+    #[test]
+    fn a_body_says_how_long_it_is_before_room_is_made_for_it() {
+        let body = snap::raw::Encoder::new().compress_vec(b"some bytes").unwrap();
+        assert_eq!(decompressed(&body).unwrap(), b"some bytes");
+        assert!(decompressed(b"\xff\xff\xff\xff\x0f").unwrap_err().to_string().starts_with("cannot take a body of 4294967295 bytes"));
+        assert!(decompressed(&body[..3]).unwrap_err().to_string().starts_with("cannot decompress the body: "));
+    }
+
+    #[test]
+    fn a_refusal_says_how_many_and_why() {
+        let outcome = AppendOutcome { appended: 4, duplicates: 1, conflicts: 2, ..AppendOutcome::default() };
+        let mut written = Written { samples: 10, outcome, invalid: 3, problem: Some("no metric name".to_owned()), histograms: 0 };
+        let want = "cannot store 5 of 10 samples, the others are stored; 2: have another value at the same time; 3: no metric name";
+        assert_eq!(refusal(&written).as_deref(), Some(want));
+        (written.invalid, written.outcome.conflicts) = (0, 0);
+        assert_eq!(refusal(&written), None);
+    }
+}
