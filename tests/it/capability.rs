@@ -101,6 +101,36 @@ fn every_capability_works_where_it_is_granted_and_only_there() {
 }
 
 #[test]
+fn a_recorded_call_is_replayed_without_any_of_what_it_reached() {
+    let settings = HostSettings::new();
+    let socket = settings.folder().join("service.sock");
+    start_service(&socket);
+    // What stands for a secret in a recording is not the secret, so the plugin has to get on with any.
+    std::fs::write(settings.folder().join("token"), "another").unwrap();
+    std::fs::copy(guest("reach"), settings.folder().join("reach.wasm")).unwrap();
+    let (target, socket) = (format!("127.0.0.1:{}", start_echo()), socket.display());
+    let (request, options) = (format!("unix-http:{socket}:GET /info"), format!("{{\"socket\": \"{socket}\"}}"));
+    let arguments = ["--grant", &request, "--accept-capabilities", "--secret", "reach-token=token", "--record", "fixtures/all.json"];
+    let run = [&["plugin", "run", "reach.wasm", "--target", &target, "--settings", &options], arguments.as_slice()].concat();
+    let recorded = settings.run(&run);
+    assert_eq!(recorded.code, Some(0), "{}", recorded.stderr);
+    for (capability, works) in [("dns", 1), ("icmp", 1), ("secrets", 0), ("tcp", 1), ("udp", 1), ("unix-http", 1)] {
+        let line = format!("reach_ok{{capability=\"{capability}\"}} {works}");
+        assert!(recorded.stdout.lines().any(|found| found == line), "{line}: {}", recorded.stdout);
+    }
+    let fixture = std::fs::read_to_string(settings.folder().join("fixtures/all.json")).unwrap();
+    assert!(!fixture.contains("another"), "a secret in a recording: {fixture}");
+
+    // No service is there for this one, and nothing is granted.
+    std::fs::remove_file(settings.folder().join("service.sock")).unwrap();
+    let replayed = settings.run(&["plugin", "test", "reach.wasm"]);
+    assert_eq!(replayed.code, Some(0), "{}{}", replayed.stdout, replayed.stderr);
+    std::fs::write(settings.folder().join("fixtures/all.json"), fixture.replace("fine", "else")).unwrap();
+    let differs = settings.run(&["plugin", "test", "reach.wasm"]);
+    assert_eq!(differs.code, Some(1), "{}", differs.stdout);
+}
+
+#[test]
 fn audit_names_grants_that_were_never_used_and_wider_than_their_use() {
     let settings = HostSettings::new()
         .config("global: {scrape_interval: 200ms, scrape_timeout: 200ms}\nscrape_configs: [{job_name: reader, plugin: ungranted}]\n");
