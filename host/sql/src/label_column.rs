@@ -3,16 +3,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, MapBuilder, MapFieldNames, StringBuilder, StringViewArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    Array, ArrayRef, MapBuilder, MapFieldNames, StringBuilder, StringViewArray, StringViewBuilder, UInt32Array, UInt64Array,
+};
 use arrow::compute::take;
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 use arrow::error::ArrowError;
 use cepmon_model::{LabelSet, METRIC_NAME, SeriesId};
-use cepmon_storage::label_map_type;
 
 /// Text columns are views: grouping by them has a fast path in DataFusion (dictionaries have none), and spreading one value over many rows
 /// copies 16 bytes a row.
 pub(crate) const TEXT: DataType = DataType::Utf8View;
+
+/// `Map<Utf8, Utf8View>`: a label of the map has the type of a label's own column.
+fn label_map() -> DataType {
+    let entries = Fields::from(vec![Field::new("key", DataType::Utf8, false), Field::new("value", TEXT, true)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries), false)), false)
+}
 
 /// A column that depends on the series alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +39,7 @@ impl SeriesColumn {
     pub(crate) fn field(&self) -> FieldRef {
         Arc::new(match self {
             Self::Metric => Field::new("metric", TEXT, false),
-            Self::Labels => Field::new("labels", label_map_type(), false),
+            Self::Labels => Field::new("labels", label_map(), false),
             Self::Label(name) => Field::new(name, TEXT, true),
             Self::SeriesId => Field::new("series_id", DataType::UInt64, false),
         })
@@ -46,7 +53,7 @@ impl SeriesColumn {
             Self::SeriesId => Arc::new(UInt64Array::from_iter_values(series.map(|(id, _)| id.0))),
             Self::Labels => {
                 let names = MapFieldNames { entry: "entries".to_owned(), key: "key".to_owned(), value: "value".to_owned() };
-                let mut maps = MapBuilder::new(Some(names), StringBuilder::new(), StringBuilder::new());
+                let mut maps = MapBuilder::new(Some(names), StringBuilder::new(), StringViewBuilder::new());
                 for (_, labels) in series {
                     for (name, value) in labels.iter().filter(|(name, _)| *name != METRIC_NAME) {
                         maps.keys().append_value(name);

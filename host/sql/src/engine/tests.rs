@@ -12,6 +12,28 @@ async fn check(fixture: &Fixture, sql: &str, want: Expect) {
 }
 
 #[tokio::test]
+async fn one_label_of_the_map_is_read_without_making_maps() {
+    let host = Fixture::host();
+    let by_mode =
+        |label: &str, from: &str| format!("SELECT {label}['mode'] AS m, count(*) AS n, sum(value) AS v FROM {from} GROUP BY 1 ORDER BY 1");
+    let of_map = host.answer(&by_mode("labels", "samples")).await;
+    let of_series = host.answer(&by_mode("series.labels", "samples JOIN series USING (series_id)")).await;
+    assert_eq!(of_map, of_series, "a label of each row, null where a series lacks it");
+    assert!(of_map.contains("idle") && of_map.lines().count() > 4, "{of_map}");
+    let plan = host.answer(&format!("EXPLAIN {}", by_mode("labels", "samples"))).await;
+    let physical = plan.split("physical_plan").nth(1).unwrap();
+    assert!(physical.contains("StorageScan") && !physical.contains("get_field"), "{physical}");
+    // The name is no label of the map, whatever else a statement takes beside it.
+    assert_eq!(
+        host.answer(
+            "SELECT count(labels['__name__']) AS names, count(labels['job']) AS jobs, count(DISTINCT metric) > 1 AS m FROM samples"
+        )
+        .await,
+        host.answer("SELECT 0 AS names, count(*) AS jobs, true AS m FROM samples WHERE labels['job'] IS NOT NULL").await
+    );
+}
+
+#[tokio::test]
 async fn a_metric_is_a_table_with_its_labels_as_columns() {
     let host = Fixture::host();
     check(
@@ -54,14 +76,14 @@ async fn a_metric_is_a_table_with_its_labels_as_columns() {
         &host,
         "DESCRIBE metrics.node_cpu_seconds_total",
         expect![[r#"
-        column_name  data_type                                                                       is_nullable
-        -----------  ------------------------------------------------------------------------------  -----------
-        ts           Timestamp(ms)                                                                   NO
-        value        Float64                                                                         NO
-        labels       Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8), unsorted)  NO
-        cpu          Utf8View                                                                        YES
-        job          Utf8View                                                                        YES
-        mode         Utf8View                                                                        YES
+        column_name  data_type                                                                           is_nullable
+        -----------  ----------------------------------------------------------------------------------  -----------
+        ts           Timestamp(ms)                                                                       NO
+        value        Float64                                                                             NO
+        labels       Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8View), unsorted)  NO
+        cpu          Utf8View                                                                            YES
+        job          Utf8View                                                                            YES
+        mode         Utf8View                                                                            YES
         (6 rows)
     "#]],
     )
@@ -295,7 +317,7 @@ async fn unknown_names_give_near_ones_and_a_place() {
         expect![[r#"cannot plan SQL: line 1, column 8: unknown function "avrage"; did you mean avg?"#]],
     )
     .await;
-    check("SELECT value + labels FROM metrics.up", expect![[r#"cannot plan SQL: line 1, column 8: cannot coerce arithmetic expression Float64 + Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8), unsorted) to valid types"#]]).await;
+    check("SELECT value + labels FROM metrics.up", expect![[r#"cannot plan SQL: line 1, column 8: cannot coerce arithmetic expression Float64 + Map("entries": non-null Struct("key": non-null Utf8, "value": Utf8View), unsorted) to valid types"#]]).await;
     check("SELECT job FROM metrics.up GROUP BY value", expect![[r#"cannot plan SQL: line 1, column 8: column in SELECT must be in GROUP BY or an aggregate function: While expanding wildcard, column "metrics.up.job" must appear in the GROUP BY clause or must be part of an aggregate function, currently only "metrics.up.value" appears in the SELECT clause satisfies this requirement"#]]).await;
     check(
         "SELECT job FROM metrics.up AS a JOIN metrics.select AS b ON a.ts = b.ts",

@@ -13,7 +13,7 @@ use crate::Error;
 use crate::condition::Subject;
 use crate::label_column::SeriesColumn;
 use crate::pushdown::Pushdown;
-use crate::scan::{Batches, Source};
+use crate::scan::{Batches, Source, Wanted};
 use crate::table::TableKind;
 
 use batches::SampleBatches;
@@ -115,6 +115,21 @@ impl Source for SampleSource {
 
     fn describe(&self) -> String {
         format!("samples, {}", self.pushdown)
+    }
+
+    fn with_columns(&self, wanted: &[Wanted<'_>], schema: SchemaRef) -> Option<Arc<dyn Source>> {
+        let column_of = |wanted: &Wanted<'_>| match *wanted {
+            Wanted::Column(index) => self.columns.get(index).cloned(),
+            Wanted::MapValue { column, key } => {
+                // The map has no name of the metric.
+                let is_label = matches!(self.columns.get(column)?, SampleColumn::Series(SeriesColumn::Labels)) && key != METRIC_NAME;
+                is_label.then(|| SampleColumn::Series(SeriesColumn::Label(key.to_owned())))
+            }
+        };
+        let columns: Vec<SampleColumn> = wanted.iter().map(column_of).collect::<Option<_>>()?;
+        let has_types = schema.fields().iter().zip(&columns).all(|(field, column)| field.data_type() == column.field().data_type());
+        let (snapshot, pushdown) = (self.snapshot.clone(), self.pushdown.clone());
+        has_types.then(|| Arc::new(Self { snapshot, columns, schema, pushdown }) as Arc<dyn Source>)
     }
 
     fn open(&self) -> Result<Batches, Error> {
