@@ -11,6 +11,7 @@ mod scan;
 mod head;
 mod index;
 mod number;
+mod utc;
 mod wal;
 mod table;
 mod block;

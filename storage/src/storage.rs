@@ -129,6 +129,7 @@ impl Storage {
             head_log_entries: state.logs.rows().entries() + frozen.map_or(0, |frozen| frozen.logs.entries()),
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,
+            damaged_blocks: state.blocks.iter().filter(|block| block.is_damaged()).count() as u64,
             block_bytes: state.blocks.iter().map(|block| block.entry.bytes).sum(),
             sample_block_bytes: sample_blocks().map(|entry| entry.bytes).sum(),
             block_samples: sample_blocks().map(|entry| entry.rows).sum(),

@@ -3,6 +3,8 @@
 
 pub(crate) mod schema;
 pub(crate) mod map;
+pub(crate) mod checksum;
+pub(crate) mod block_file;
 pub(crate) mod file;
 pub(crate) mod samples;
 pub(crate) mod sample_reader;

@@ -99,6 +99,8 @@ pub struct StorageStats {
     pub wal_bytes: u64,
     /// Live blocks.
     pub blocks: u64,
+    /// Live blocks that were found damaged since start.
+    pub damaged_blocks: u64,
     /// Bytes of live blocks.
     pub block_bytes: u64,
     /// Bytes of the live blocks that hold samples.

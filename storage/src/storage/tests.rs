@@ -13,6 +13,7 @@ mod life;
 mod logs;
 mod rows;
 mod damage;
+mod flip;
 mod crash;
 mod files;
 mod threads;
