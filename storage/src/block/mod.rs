@@ -11,6 +11,7 @@ pub(crate) mod sample_reader;
 pub(crate) mod series;
 pub(crate) mod logs;
 pub(crate) mod table;
+pub(crate) mod decode;
 pub(crate) mod cache;
 pub(crate) mod live;
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use hashbrown::HashSet;
 
 use super::maintain::FIRST_RETRY_MS;
+use super::save::remove_unfinished;
 use super::{OpenReport, Shared, State, Storage, Totals};
 use crate::block::checksum::checksum_file;
 use crate::block::{Block, BlockCache};
@@ -77,13 +78,16 @@ impl Storage {
     }
 }
 
+/// Folders beside those of tenants.
+const RESERVED: [&str; 4] = ["wal", "snapshots", "damaged", "spill"];
+
 /// A tenant is a folder's name.
 fn check_tenant(tenant: &str) -> Result<(), Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !tenant.is_empty() && tenant != "wal" && tenant.bytes().all(is_plain) {
+    if !tenant.is_empty() && !RESERVED.contains(&tenant) && tenant.bytes().all(is_plain) {
         return Ok(());
     }
-    let problem = "a tenant's name has letters, digits, - and _, and is not \"wal\"".to_owned();
+    let problem = "a tenant's name has letters, digits, - and _, and is none of the folders of the layout".to_owned();
     Err(Error::Refused { target: tenant.to_owned(), problem })
 }
 
@@ -91,7 +95,7 @@ fn check_tenant(tenant: &str) -> Result<(), Error> {
 fn remove_leftovers(layout: &Layout, manifest: &Manifest) -> Result<u64, Error> {
     let blocks = manifest.blocks.iter().map(|entry| layout.block(entry));
     let live: HashSet<PathBuf> = blocks.flat_map(|path| [checksum_file(&path), path]).collect();
-    let mut removed = 0;
+    let mut removed = remove_unfinished(layout)?;
     let aside = atomic::aside(&layout.manifest());
     let unfinished_manifest = aside.try_exists().map_err(Error::io("look for", &aside))?;
     if unfinished_manifest {

@@ -14,6 +14,7 @@ mod logs;
 mod rows;
 mod damage;
 mod flip;
+mod save;
 mod crash;
 mod files;
 mod threads;
