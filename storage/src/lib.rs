@@ -18,6 +18,7 @@ mod block;
 mod dir;
 mod error;
 
+pub use block::checksum::checksums_beside;
 pub use block::decode::decode_parquet;
 pub use block::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, label_map_type, log_schema};
 pub use dir::fault::{FAULT_POINTS, FaultAction, Faults};

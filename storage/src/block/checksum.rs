@@ -22,6 +22,12 @@ pub(crate) fn checksum_file(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.checksums", name.strip_suffix(atomic::ASIDE_SUFFIX).unwrap_or(name)))
 }
 
+/// Where the checksums of a Parquet file stand; `None` if it is no Parquet file. There is no such file for one that was written before
+/// checksums.
+pub fn checksums_beside(path: &Path) -> Option<PathBuf> {
+    path.extension().is_some_and(|extension| extension == "parquet").then(|| checksum_file(path))
+}
+
 /// What a file should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Checksums {

@@ -58,15 +58,15 @@ impl Default for Manifest {
 
 impl Manifest {
     /// Reads the manifest. A new data directory gets an empty one, so that a missing one is a lost one: without it, all blocks would
-    /// count as leftovers.
+    /// count as leftovers, and half a restored directory as a whole one.
     pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
         let path = layout.manifest();
         match std::fs::read(&path) {
             Ok(text) => Self::parse(&text, layout.root(), &path),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                for folder in layout.block_folders() {
-                    if let Some(block) = atomic::list(&folder)?.first() {
-                        let problem = format!("it is not there, but blocks are (such as \"{}\")", block.display());
+                for folder in layout.block_folders().into_iter().chain([layout.wal()]) {
+                    if let Some(found) = atomic::list(&folder)?.first() {
+                        let problem = format!("it is not there, but data are (such as \"{}\")", found.display());
                         return Err(Error::Manifest { path, problem });
                     }
                 }
