@@ -1,7 +1,7 @@
 //! Times in messages, as people read them. Nothing is parsed here.
 
 /// Milliseconds since 1970 as `2026-11-24T22:30:05Z`.
-pub(crate) fn utc(ms: i64) -> String {
+pub fn utc(ms: i64) -> String {
     let seconds = ms.div_euclid(1000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let (year, month, day) = date(days);

@@ -182,7 +182,7 @@ fn replay(layout: &Layout, memory: &mut Memory, report: &mut OpenReport) -> Resu
         report.replayed_samples += samples;
         report.torn_bytes += read.torn_bytes;
         if let Some(problem) = &read.problem {
-            tracing::error!("{problem}");
+            tracing::error!("damaged log: {problem}");
             report.problems.push(problem.clone());
         }
         last = segment;

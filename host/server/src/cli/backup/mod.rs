@@ -52,6 +52,7 @@ pub(crate) fn run(args: &BackupArgs, output: &mut Output) -> Result<(), Failure>
         args.keep.as_deref().map(parse_duration).transpose().map_err(|error| Failure::usage(anyhow!("cannot use --keep: {error}")))?;
     let shelf = Shelf::open_for_writing(&args.to)?;
     source::remove_noted(&shelf.note())?;
+    let now = SystemClock.now();
     let snapshot = match &args.data_dir {
         Some(data_dir) => source::of_directory(data_dir)?,
         None => source::of_server(&args.url)?,
@@ -61,7 +62,6 @@ pub(crate) fn run(args: &BackupArgs, output: &mut Output) -> Result<(), Failure>
     for problem in &snapshot.problems {
         writeln!(io::stderr(), "cepmon: warning: {problem}").ok();
     }
-    let now = SystemClock.now();
     let plugins_dir = args.plugins_dir.clone().or_else(|| snapshot.plugins_dir.clone()).unwrap_or_else(|| DEFAULT_PLUGINS_DIR.into());
     let mut copied = Copied::default();
     let mut files = save_data(&shelf, &snapshot.path, &mut copied)?;
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &BackupArgs, output: &mut Output) -> Result<(), Failure>
     shelf.sync()?;
     pass("backup-synced");
     let record = Record::new(now, files);
-    let name = record.store(&shelf.backups(), snapshot.time())?;
+    let name = record.store(&shelf.backups())?;
     pass("backup-recorded");
     source::remove_noted(&shelf.note())?;
     let Copied { files, bytes, known } = copied;

@@ -44,10 +44,12 @@ impl Record {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// Writes it; from here on there is this backup. `time` begins its name, which is given back.
-    pub(super) fn store(&self, folder: &Path, time: &str) -> anyhow::Result<String> {
+    /// Writes it; from here on there is this backup. Its name, which is given back, begins with its time to the millisecond, so that
+    /// names sort by it: `20261124T224000123Z-…`.
+    pub(super) fn store(&self, folder: &Path) -> anyhow::Result<String> {
+        let time = cepmon_storage::utc(self.time_ms).replace(['-', ':', 'Z'], "");
         let text = serde_json::to_vec_pretty(self).context("cannot write down what the backup holds")?;
-        let name = format!("{time}-{}", &digest_of(&text)[..DIGEST_LETTERS]);
+        let name = format!("{time}{:03}Z-{}", self.time_ms.rem_euclid(1000), &digest_of(&text)[..DIGEST_LETTERS]);
         write_whole(&folder.join(format!("{name}.json")), &text)?;
         Ok(name)
     }
@@ -97,7 +99,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = |path: &str| FileRecord { path: path.to_owned(), bytes: 1, sha256: "00".to_owned() };
         let record = Record::new(5, vec![file("data/MANIFEST")]);
-        let name = record.store(dir.path(), "20261124T224000Z").unwrap();
+        let name = record.store(dir.path()).unwrap();
         assert_eq!(Record::load(dir.path(), &name).unwrap(), record);
         assert_eq!(Record::names(dir.path()).unwrap(), [name.clone()]);
         let path = dir.path().join(format!("{name}.json"));
@@ -109,7 +111,7 @@ mod tests {
             assert!(format!("{:#}", Record::load(dir.path(), &name).unwrap_err()).contains(path.to_str().unwrap()));
         }
         for outside in ["../x", "/etc/x", "data/../../x"] {
-            let name = Record::new(5, vec![file(outside)]).store(dir.path(), "20261124T224000Z").unwrap();
+            let name = Record::new(5, vec![file(outside)]).store(dir.path()).unwrap();
             let error = Record::load(dir.path(), &name).unwrap_err().to_string();
             assert!(error.ends_with("which would lie outside"), "{error}");
         }

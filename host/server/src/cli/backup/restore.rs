@@ -217,15 +217,15 @@ mod tests {
     #[test]
     fn a_backup_is_chosen_by_name_or_by_the_time_before_which_it_is_the_last() {
         let names: Vec<String> =
-            ["20261118T020000Z-aa", "20261119T020000Z-bb", "20261119T140000Z-cc"].iter().map(|name| (*name).to_owned()).collect();
+            ["20261118T020000123Z-aa", "20261119T020000123Z-bb", "20261119T140000123Z-cc"].iter().map(|name| (*name).to_owned()).collect();
         let chosen = |at: &str| choose(&names, Some(at)).map_err(|error| error.to_string());
         assert_eq!(choose(&names, None).unwrap(), names[2]);
-        assert_eq!(chosen("20261119T020000Z-bb").unwrap(), names[1]);
+        assert_eq!(chosen("20261119T020000123Z-bb").unwrap(), names[1]);
         assert_eq!(chosen("2026-11-18").unwrap(), names[0]);
         assert_eq!(chosen("2026-11-19").unwrap(), names[2]);
         assert_eq!(chosen("2026-11-19T02:00:00Z").unwrap(), names[1]);
         assert_eq!(chosen("2026-11-19T01:59").unwrap(), names[0]);
-        assert_eq!(chosen("2026-11-17").unwrap_err(), "cannot use --at \"2026-11-17\": the oldest backup is 20261118T020000Z-aa");
+        assert_eq!(chosen("2026-11-17").unwrap_err(), "cannot use --at \"2026-11-17\": the oldest backup is 20261118T020000123Z-aa");
         assert!(chosen("yesterday").unwrap_err().contains("--list shows them"));
         assert!(choose(&[], None).is_err());
     }

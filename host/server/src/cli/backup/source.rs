@@ -16,18 +16,10 @@ use crate::clock::SystemClock;
 /// A snapshot on this machine.
 #[derive(Debug, Deserialize)]
 pub(super) struct Source {
-    name: String,
     pub(super) path: PathBuf,
     pub(super) plugins_dir: Option<PathBuf>,
     #[serde(skip)]
     pub(super) problems: Vec<String>,
-}
-
-impl Source {
-    /// When it was made, as its name says it: `20261124T224000Z`.
-    pub(super) fn time(&self) -> &str {
-        self.name.split('-').next().unwrap_or_default()
-    }
 }
 
 /// Asks a server for a snapshot.
@@ -66,7 +58,7 @@ pub(super) fn of_directory(data_dir: &Path) -> anyhow::Result<Source> {
     })?;
     let snapshot = storage.save_snapshot(SystemClock.now())?;
     let problems = report.problems.into_iter().chain(snapshot.problems).collect();
-    Ok(Source { name: snapshot.name, path: snapshot.path, plugins_dir: None, problems })
+    Ok(Source { path: snapshot.path, plugins_dir: None, problems })
 }
 
 /// Writes down which snapshot is worked on, so that the next backup removes it if this one is killed.
