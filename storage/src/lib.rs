@@ -28,5 +28,5 @@ pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
 pub use storage::{
     AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, Storage, StorageStats,
 };
-pub use utc::utc;
 pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, NOTIFICATIONS, PROBES, SCRAPES, TABLES, TableDef};
+pub use utc::utc;

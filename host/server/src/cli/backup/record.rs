@@ -101,7 +101,7 @@ mod tests {
         let record = Record::new(5, vec![file("data/MANIFEST")]);
         let name = record.store(dir.path()).unwrap();
         assert_eq!(Record::load(dir.path(), &name).unwrap(), record);
-        assert_eq!(Record::names(dir.path()).unwrap(), [name.clone()]);
+        assert_eq!(Record::names(dir.path()).unwrap(), std::slice::from_ref(&name));
         let path = dir.path().join(format!("{name}.json"));
         let text = fs::read(&path).unwrap();
         for index in 0..text.len() {
