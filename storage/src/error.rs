@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::utc::utc;
+
 /// A failed storage operation. Nothing of a batch is stored when an append gives one of these.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -29,13 +31,37 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A file does not hold what it should. Trying again does not help.
-    #[error("cannot read \"{path}\": {problem}; restore the file from a backup or move it away", path = path.display())]
-    Corrupt {
+    /// The manifest is damaged or lost. The blocks are there, but which of them count is not known.
+    #[error(
+        "cannot read \"{path}\": {problem}; keep this directory as it is and restore a backup beside it: cepmon restore --from DIR --data-dir \
+         NEW",
+        path = path.display()
+    )]
+    Manifest {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file of a block is damaged or gone. Everything that does not need it goes on; trying again helps once it is restored.
+    #[error(
+        "cannot read \"{path}\": {problem}; the {rows} rows of block {block} ({from} to {to}) are not answered for: restore the file from a \
+         backup, or do without the block: cepmon set-aside {block}",
+        path = path.display(), from = utc(*from_ms), to = utc(*to_ms)
+    )]
+    Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// The block's name.
+        block: String,
+        /// How many rows the block has.
+        rows: u64,
+        /// The time of its oldest row.
+        from_ms: i64,
+        /// The time of its youngest row.
+        to_ms: i64,
     },
     /// A newer cepmon wrote the directory.
     #[error(
@@ -117,10 +143,6 @@ impl Error {
 
     pub(crate) fn columns(table: &'static str) -> impl FnOnce(arrow::error::ArrowError) -> Self {
         move |source| Self::Columns { table, source: Box::new(source) }
-    }
-
-    pub(crate) fn corrupt(path: &Path, problem: impl Into<String>) -> Self {
-        Self::Corrupt { path: path.to_owned(), problem: problem.into() }
     }
 }
 

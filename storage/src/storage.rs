@@ -8,6 +8,8 @@ mod open;
 mod append;
 mod flush;
 mod maintain;
+mod save;
+mod set_aside;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -25,7 +27,7 @@ use crate::table::key_value::KeyValues;
 use crate::wal::writer::WalWriter;
 use crate::{Snapshot, StorageOptions, TableDef};
 
-pub use report::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SeriesRef, StorageStats};
+pub use report::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, StorageStats};
 
 /// The most of `head_max_bytes` that counts: chunk addresses have 32 bits and the head may grow to four times this.
 const LARGEST_HEAD_BYTES: u64 = 512 << 20;
@@ -129,6 +131,7 @@ impl Storage {
             head_log_entries: state.logs.rows().entries() + frozen.map_or(0, |frozen| frozen.logs.entries()),
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,
+            damaged_blocks: state.blocks.iter().filter(|block| block.is_damaged()).count() as u64,
             block_bytes: state.blocks.iter().map(|block| block.entry.bytes).sum(),
             sample_block_bytes: sample_blocks().map(|entry| entry.bytes).sum(),
             block_samples: sample_blocks().map(|entry| entry.rows).sum(),

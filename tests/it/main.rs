@@ -6,6 +6,8 @@
 mod alert;
 /// The author's commands, from nothing to a metric.
 mod author;
+/// Backups, and what comes back from them.
+mod backup;
 /// Configuration, plugin files and data directories that are wrong.
 mod bad_input;
 /// Targets that misbehave.

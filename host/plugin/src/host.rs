@@ -192,6 +192,11 @@ impl PluginHost {
         *self.inner.shared.secrets.write().unwrap_or_else(std::sync::PoisonError::into_inner) = secrets;
     }
 
+    /// The operator's folder.
+    pub fn plugins_dir(&self) -> &std::path::Path {
+        &self.inner.options.plugins_dir
+    }
+
     /// All plugins, sorted by name.
     pub fn plugins(&self) -> Vec<PluginStatus> {
         let now = Instant::now();

@@ -419,12 +419,7 @@ fn call_limits(config: &Config) -> BTreeMap<String, LimitOverrides> {
 fn log_replay(report: &OpenReport) {
     let seconds = report.elapsed.as_secs_f64();
     tracing::info!(records = report.replayed_records, samples = report.replayed_samples, seconds, "log read again");
-    if report.torn_bytes > 0 {
-        tracing::warn!(bytes = report.torn_bytes, "cut an unfinished record off the log; it was never acknowledged");
-    }
-    for problem in &report.problems {
-        tracing::error!(%problem, "damaged log");
-    }
+    // What was torn or damaged, storage has named itself.
 }
 
 fn log_plugin(plugin: &PluginStatus) {

@@ -71,8 +71,15 @@ fn from_shared(shared: &DataFusionError) -> DataFusionError {
         DataFusionError::ResourcesExhausted(message) => DataFusionError::ResourcesExhausted(message.clone()),
         DataFusionError::Execution(message) => DataFusionError::Execution(message.clone()),
         DataFusionError::ArrowError(source, _) => DataFusionError::Execution(source.to_string()),
+        DataFusionError::External(source) => DataFusionError::External(with_causes(source.as_ref()).into()),
         other => DataFusionError::External(other.strip_backtrace().into()),
     }
+}
+
+/// An error's words and those of its causes: which file is damaged stands at the end.
+fn with_causes(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
 }
 
 fn schema_problem(error: &SchemaError) -> String {

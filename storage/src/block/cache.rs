@@ -60,7 +60,7 @@ impl BlockCache {
     /// The series index of a metrics block.
     pub(crate) fn index(&self, block: &Block) -> Result<Arc<BlockIndex>, Error> {
         self.indexes.get(&block.entry.name, || {
-            let index = BlockIndex::read(&block.series_file())?;
+            let index = BlockIndex::read(block.series_file())?;
             let bytes = index.heap_bytes();
             Ok((index, bytes))
         })
@@ -69,9 +69,9 @@ impl BlockCache {
     /// The footer of the file with a block's rows.
     pub(crate) fn footer(&self, block: &Block) -> Result<Arc<Footer>, Error> {
         self.footers.get(&block.entry.name, || {
-            let path = block.rows_file();
-            let parquet = file::read_footer(&path)?;
-            let logs = if block.entry.kind == BlockKind::Logs { Some(LogSummary::of(&parquet, &path)?) } else { None };
+            let file = block.rows_file();
+            let parquet = file::read_footer(file)?;
+            let logs = if block.entry.kind == BlockKind::Logs { Some(LogSummary::of(&parquet, file)?) } else { None };
             // The summary is parsed text of the footer, so it is counted with it.
             let bytes = 2 * parquet.metadata().memory_size();
             Ok((Footer { parquet, logs }, bytes))
@@ -79,7 +79,7 @@ impl BlockCache {
     }
 
     /// Looks at the metrics of some blocks, each with its label names. Asking for more blocks later is cheap; when one is gone that was
-    /// there before, all are read again.
+    /// there before, all are read again. A damaged block's metrics are left out: names promise nothing, and scans of its time say why.
     pub(crate) fn with_metrics<T>(
         &self,
         blocks: &[Arc<Block>],
@@ -94,7 +94,11 @@ impl BlockCache {
             if names.blocks.contains(&block.entry.name) {
                 continue;
             }
-            for (metric, labels) in MetricSummary::read(&block.series_file())?.0 {
+            let summary = match MetricSummary::read(block.series_file()) {
+                Err(Error::Damaged { .. }) => continue,
+                summary => summary?,
+            };
+            for (metric, labels) in summary.0 {
                 names.metrics.entry(metric).or_default().extend(labels);
             }
             names.blocks.insert(block.entry.name.clone());

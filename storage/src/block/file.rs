@@ -1,7 +1,6 @@
 //! Parquet files as cepmon writes them: zstd, statistics and page index, the format in the footer, on disk before they count.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -11,6 +10,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::metadata::{KeyValue, PageIndexPolicy};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 
+use super::block_file::BlockFile;
+use super::checksum::Summing;
 use crate::Error;
 use crate::dir::atomic;
 
@@ -37,13 +38,13 @@ pub(crate) fn properties(zstd_level: i32) -> WriterPropertiesBuilder {
 /// A Parquet file that is being written, at a place where nobody looks for it yet.
 pub(crate) struct ParquetFile {
     path: PathBuf,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<Summing>,
 }
 
 impl ParquetFile {
     /// Begins the file at exactly this path.
     pub(crate) fn create(path: PathBuf, schema: SchemaRef, properties: WriterProperties) -> Result<Self, Error> {
-        let file = atomic::create(&path)?;
+        let file = Summing::new(atomic::create(&path)?);
         let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(Error::parquet("write", &path))?;
         writer.append_key_value_metadata(KeyValue::new(FORMAT_KEY.to_owned(), FORMAT_VALUE.to_owned()));
         Ok(Self { path, writer })
@@ -58,20 +59,19 @@ impl ParquetFile {
         self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
     }
 
-    /// Finishes the file and forces it to the disk; gives its size.
+    /// Finishes the file, writes its checksums beside it and forces both to the disk; gives the size of both.
     pub(crate) fn finish(self) -> Result<u64, Error> {
         let Self { path, writer } = self;
-        let file = writer.into_inner().map_err(Error::parquet("write", &path))?;
+        let (file, checksums) = writer.into_inner().map_err(Error::parquet("write", &path))?.finish();
         file.sync_all().map_err(Error::io("sync", &path))?;
-        Ok(file.metadata().map_err(Error::io("read the size of", &path))?.len())
+        Ok(checksums.length + checksums.store(&path)?)
     }
 }
 
 /// Reads footer and page index.
-pub(crate) fn read_footer(path: &Path) -> Result<ArrowReaderMetadata, Error> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
+pub(crate) fn read_footer(file: &BlockFile) -> Result<ArrowReaderMetadata, Error> {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
-    ArrowReaderMetadata::load(&file, options).map_err(Error::parquet("read", path))
+    ArrowReaderMetadata::load(&file.open()?, options).map_err(file.failure())
 }
 
 /// A fact of the footer.

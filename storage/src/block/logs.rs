@@ -4,7 +4,7 @@
 //! fields, most frequent first.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringBuilder, TimestampNanosecondArray};
@@ -16,7 +16,8 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::basic::Encoding;
 use parquet::schema::types::ColumnPath;
 
-use super::file::{self, ParquetFile, properties};
+use super::block_file::BlockFile;
+use super::file::{ParquetFile, properties};
 use super::map::{append_labels, label_map_builder};
 use super::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, log_schema};
 use crate::Error;
@@ -161,11 +162,10 @@ pub(crate) fn write_logs(path: PathBuf, rows: &LogRows) -> Result<(u64, u64), Er
 }
 
 impl LogSummary {
-    pub(crate) fn of(footer: &ArrowReaderMetadata, path: &Path) -> Result<Self, Error> {
-        let note = |key: &str| file::note_of(footer, key).ok_or_else(|| Error::corrupt(path, format!("its footer lacks {key}")));
-        let not_json = |error: serde_json::Error| Error::corrupt(path, error.to_string());
-        let streams: Vec<(BTreeMap<String, String>, u64)> = serde_json::from_str(note(STREAMS_KEY)?).map_err(not_json)?;
-        let fields = serde_json::from_str(note(FIELDS_KEY)?).map_err(not_json)?;
+    pub(crate) fn of(footer: &ArrowReaderMetadata, file: &BlockFile) -> Result<Self, Error> {
+        let note = |key: &str| super::file::note_of(footer, key).ok_or_else(|| file.damaged(format!("its footer lacks {key}")));
+        let streams: Vec<(BTreeMap<String, String>, u64)> = serde_json::from_str(note(STREAMS_KEY)?).map_err(file.failure())?;
+        let fields = serde_json::from_str(note(FIELDS_KEY)?).map_err(file.failure())?;
         let streams = streams.into_iter().map(|(labels, rows)| (LabelSet::from_pairs(labels), rows)).collect();
         Ok(Self { fields, streams })
     }

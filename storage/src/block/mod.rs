@@ -3,12 +3,15 @@
 
 pub(crate) mod schema;
 pub(crate) mod map;
+pub(crate) mod checksum;
+pub(crate) mod block_file;
 pub(crate) mod file;
 pub(crate) mod samples;
 pub(crate) mod sample_reader;
 pub(crate) mod series;
 pub(crate) mod logs;
 pub(crate) mod table;
+pub(crate) mod decode;
 pub(crate) mod cache;
 pub(crate) mod live;
 

@@ -1,6 +1,5 @@
 //! Reading the samples of some series of a block, in file order, touching only the pages that hold them.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,21 +30,21 @@ impl SampleReader {
     /// Opens a block's samples for these row ranges, ascending and not overlapping.
     pub(crate) fn open(cache: &BlockCache, block: &Arc<Block>, ranges: Vec<Range<usize>>) -> Result<Self, Error> {
         let path = block.rows_file();
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = path.open()?;
         let footer = &cache.footer(block)?.parquet;
         let rows: usize = ranges.iter().map(Range::len).sum();
         let columns = ProjectionMask::columns(footer.parquet_schema(), ["ts", "v_int", "scale", "v_f64"]);
         let total = usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
         let is_beyond = ranges.last().is_some_and(|range| range.end > total);
         if is_beyond {
-            return Err(Error::corrupt(&path, format!("it has {total} rows, fewer than its series file says")));
+            return Err(path.damaged(format!("it has {total} rows, fewer than its series file says")));
         }
         let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
             .with_projection(columns)
             .with_batch_size(rows.clamp(1, BATCH_ROWS))
             .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
             .build()
-            .map_err(Error::parquet("read", &path))?;
+            .map_err(path.failure())?;
         Ok(Self { block: Arc::clone(block), batches, batch: None, position: 0 })
     }
 
@@ -56,7 +55,7 @@ impl SampleReader {
             let batch = self.current_batch()?.clone();
             let taken = wanted.min(batch.num_rows() - self.position);
             append_rows(&batch, self.position..self.position + taken, range, timestamps, values)
-                .ok_or_else(|| Error::corrupt(&self.block.rows_file(), "a column has another type than the layout says"))?;
+                .ok_or_else(|| self.block.rows_file().damaged("a column has another type than the layout says"))?;
             self.position += taken;
             wanted -= taken;
         }
@@ -67,11 +66,11 @@ impl SampleReader {
         let is_used_up = self.batch.as_ref().is_none_or(|batch| self.position == batch.num_rows());
         if is_used_up {
             let path = self.block.rows_file();
-            let next = self.batches.next().ok_or_else(|| Error::corrupt(&path, "it ends before its series do"))?;
-            self.batch = Some(next.map_err(Error::columns("samples"))?);
+            let next = self.batches.next().ok_or_else(|| path.damaged("it ends before its series do"))?;
+            self.batch = Some(next.map_err(path.failure())?);
             self.position = 0;
         }
-        self.batch.as_ref().ok_or_else(|| Error::corrupt(&self.block.rows_file(), "it ends before its series do"))
+        self.batch.as_ref().ok_or_else(|| self.block.rows_file().damaged("it ends before its series do"))
     }
 }
 

@@ -1,8 +1,7 @@
 //! The series file of a metrics block: who the series are, what is known of them, and where their rows lie.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
@@ -11,6 +10,7 @@ use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
 use hashbrown::HashMap;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::block_file::BlockFile;
 use super::file::{self, ParquetFile, properties};
 use super::map::{append_labels, label_map_builder};
 use super::schema::series_schema;
@@ -114,10 +114,10 @@ impl SeriesWriter {
 pub(crate) struct MetricSummary(pub(crate) BTreeMap<String, BTreeSet<String>>);
 
 impl MetricSummary {
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let footer = file::read_footer(path)?;
-        let text = file::note_of(&footer, SUMMARY_KEY).ok_or_else(|| Error::corrupt(path, "its footer lacks cepmon.metrics"))?;
-        serde_json::from_str(text).map(Self).map_err(|error| Error::corrupt(path, error.to_string()))
+    pub(crate) fn read(file: &BlockFile) -> Result<Self, Error> {
+        let footer = file::read_footer(file)?;
+        let text = file::note_of(&footer, SUMMARY_KEY).ok_or_else(|| file.damaged("its footer lacks cepmon.metrics"))?;
+        serde_json::from_str(text).map(Self).map_err(file.failure())
     }
 }
 
@@ -132,17 +132,16 @@ pub(crate) struct BlockIndex {
 }
 
 impl BlockIndex {
-    pub(crate) fn read(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::io("open", path))?;
-        let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+    pub(crate) fn read(file: &BlockFile) -> Result<Self, Error> {
+        let batches = ParquetRecordBatchReaderBuilder::try_new(file.open()?)
             .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-            .map_err(Error::parquet("read", path))?;
+            .map_err(file.failure())?;
         let mut index = Self { index: LabelIndex::default(), ids: Vec::new(), places: Vec::new(), metadata: Vec::new() };
         let mut distinct = HashMap::new();
         for batch in batches {
-            let batch = batch.map_err(Error::columns("series"))?;
+            let batch = batch.map_err(file.failure())?;
             let added = index.add(&batch, &mut distinct);
-            added.ok_or_else(|| Error::corrupt(path, "its columns are not those of the layout"))?;
+            added.ok_or_else(|| file.damaged("its columns are not those of the layout"))?;
         }
         Ok(index)
     }

@@ -1,8 +1,7 @@
 //! Blocks of typed tables: the table's columns, sorted by time. A file of an older version lacks columns that were added since; they
 //! read as null.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
@@ -12,6 +11,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
 use parquet::schema::types::ColumnPath;
 
+use super::block_file::BlockFile;
 use super::file::{ParquetFile, properties};
 use crate::{Error, TableDef};
 
@@ -49,14 +49,13 @@ pub(crate) fn between(table: &'static str, batch: &RecordBatch, (start, end): (i
 }
 
 /// Reads the rows of a file between two times, inclusive.
-pub(crate) fn read_table(path: &Path, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
-    let file = File::open(path).map_err(Error::io("open", path))?;
-    let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+pub(crate) fn read_table(file: &BlockFile, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
+    let batches = ParquetRecordBatchReaderBuilder::try_new(file.open()?)
         .and_then(|builder| builder.with_batch_size(8192).build())
-        .map_err(Error::parquet("read", path))?;
+        .map_err(file.failure())?;
     let mut found = Vec::new();
     for batch in batches {
-        let batch = fit(&batch.map_err(Error::columns(table.name))?, path, table)?;
+        let batch = fit(&batch.map_err(file.failure())?, file, table)?;
         let batch = between(table.name, &batch, range)?;
         if batch.num_rows() > 0 {
             found.push(batch);
@@ -65,7 +64,7 @@ pub(crate) fn read_table(path: &Path, table: &TableDef, range: (i64, i64)) -> Re
     Ok(found)
 }
 
-fn fit(batch: &RecordBatch, path: &Path, table: &TableDef) -> Result<RecordBatch, Error> {
+fn fit(batch: &RecordBatch, file: &BlockFile, table: &TableDef) -> Result<RecordBatch, Error> {
     let schema = table.schema();
     let mut columns = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
@@ -73,7 +72,7 @@ fn fit(batch: &RecordBatch, path: &Path, table: &TableDef) -> Result<RecordBatch
             Some(column) if column.data_type() == field.data_type() => Arc::clone(column),
             Some(column) => {
                 let problem = format!("column \"{}\" has type {}; want {}", field.name(), column.data_type(), field.data_type());
-                return Err(Error::corrupt(path, problem));
+                return Err(file.damaged(problem));
             }
             None => new_null_array(field.data_type(), batch.num_rows()),
         });

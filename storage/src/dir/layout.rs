@@ -32,6 +32,16 @@ impl Layout {
         self.root.join("wal")
     }
 
+    /// Where snapshots are made.
+    pub(crate) fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
+    /// Where a damaged block is kept that lay at a path.
+    pub(crate) fn damaged(&self, path: &Path) -> PathBuf {
+        self.root.join("damaged").join(path.strip_prefix(&self.root).unwrap_or(path))
+    }
+
     /// The folders that hold blocks, which cleaning looks through.
     pub(crate) fn block_folders(&self) -> Vec<PathBuf> {
         let tenant = self.root.join(&self.tenant);

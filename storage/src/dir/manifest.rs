@@ -57,15 +57,25 @@ impl Default for Manifest {
 }
 
 impl Manifest {
-    /// Reads the manifest; a new data directory has an empty one.
+    /// Reads the manifest. A new data directory gets an empty one, so that a missing one is a lost one: without it, all blocks would
+    /// count as leftovers, and half a restored directory as a whole one.
     pub(crate) fn load(layout: &Layout) -> Result<Self, Error> {
         let path = layout.manifest();
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        };
-        Self::parse(&text, layout.root(), &path)
+        match std::fs::read(&path) {
+            Ok(text) => Self::parse(&text, layout.root(), &path),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                for folder in layout.block_folders().into_iter().chain([layout.wal()]) {
+                    if let Some(found) = atomic::list(&folder)?.first() {
+                        let problem = format!("it is not there, but data are (such as \"{}\")", found.display());
+                        return Err(Error::Manifest { path, problem });
+                    }
+                }
+                let empty = Self::default();
+                empty.store(layout, &Faults::none())?;
+                Ok(empty)
+            }
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
     }
 
     fn parse(text: &[u8], root: &Path, path: &Path) -> Result<Self, Error> {
@@ -73,7 +83,9 @@ impl Manifest {
         struct Header {
             format: u32,
         }
-        let not_json = |error: serde_json::Error| Error::corrupt(path, error.to_string());
+        let damaged = |problem: String| Error::Manifest { path: path.to_owned(), problem };
+        let not_json = |error: serde_json::Error| damaged(error.to_string());
+        check(text).map_err(damaged)?;
         // The format first: a newer manifest may not parse as ours at all.
         let header: Header = serde_json::from_slice(text).map_err(not_json)?;
         if header.format > FORMAT {
@@ -86,14 +98,36 @@ impl Manifest {
     /// still stand, and both name only files that exist.
     pub(crate) fn store(&self, layout: &Layout, faults: &Faults) -> Result<(), Error> {
         let path = layout.manifest();
-        let mut text = serde_json::to_vec_pretty(self).expect("BUG: a manifest that is not JSON");
-        text.push(b'\n');
-        atomic::write_aside(&path, &text)?;
+        atomic::write_aside(&path, self.to_text().as_bytes())?;
         faults.pass("manifest-aside")?;
         atomic::commit(&path)?;
         faults.pass("manifest-renamed")
     }
+
+    /// JSON whose first line is the checksum of the others.
+    fn to_text(&self) -> String {
+        let text = serde_json::to_string_pretty(self).expect("BUG: a manifest that is not JSON");
+        let rest = format!("{}\n", text.trim_start_matches("{\n"));
+        format!("{}{:08x}{}{rest}", CHECKSUM.0, crc32fast::hash(rest.as_bytes()), CHECKSUM.1)
+    }
 }
+
+/// What stands before and behind the checksum.
+const CHECKSUM: (&str, &str) = ("{\n  \"checksum\": \"", "\",\n");
+
+/// Says what is wrong with a manifest's bytes. One that was written before checksums, or by hand, has none.
+fn check(text: &[u8]) -> Result<(), String> {
+    const DIGITS: usize = 8;
+    let parts = text.strip_prefix(CHECKSUM.0.as_bytes()).and_then(|text| text.split_at_checked(DIGITS));
+    let parts = parts.and_then(|(sum, rest)| Some((sum, rest.strip_prefix(CHECKSUM.1.as_bytes())?)));
+    match parts {
+        Some((sum, rest)) if format!("{:08x}", crc32fast::hash(rest)).as_bytes() == sum => Ok(()),
+        None if !text.windows(CHECKSUM_WORD.len()).any(|word| word == CHECKSUM_WORD) => Ok(()),
+        _ => Err("its checksum is wrong".to_owned()),
+    }
+}
+
+const CHECKSUM_WORD: &[u8] = b"\"checksum\"";
 
 #[cfg(test)]
 mod tests {

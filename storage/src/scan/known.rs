@@ -24,7 +24,8 @@ impl<'a> KnownSamples<'a> {
         Self { shared, blocks }
     }
 
-    /// Removes the samples (ascending) whose times a block has for this series; gives how many of them had another value there.
+    /// Removes the samples (ascending) whose times a block has for this series; gives how many of them had another value there. A damaged
+    /// block must not hold up a flush: it is passed over, and if it is restored later, scans still count its samples first.
     pub(crate) fn remove(&mut self, labels: &LabelSet, timestamps: &mut Vec<i64>, values: &mut Vec<f64>) -> Result<usize, Error> {
         let mut conflicts = 0;
         for block in &self.blocks {
@@ -32,18 +33,25 @@ impl<'a> KnownSamples<'a> {
             if !block.overlaps((first, last)) {
                 continue;
             }
-            let index = self.shared.cache.index(block)?;
-            let Some(place) = index.find(labels).map(|position| index.place(position)) else { continue };
-            if place.min_ts > last || place.max_ts < first {
-                continue;
-            }
-            let rows = place.first_row as usize..place.first_row.saturating_add(place.rows) as usize;
-            let (mut known_times, mut known_values) = (Vec::new(), Vec::new());
-            let mut reader = SampleReader::open(&self.shared.cache, block, vec![rows.clone()])?;
-            reader.read(rows.len(), (first, last), &mut known_times, &mut known_values)?;
+            let (known_times, known_values) = match self.read(block, labels, (first, last)) {
+                Err(Error::Damaged { .. }) => continue,
+                known => known?,
+            };
             conflicts += remove_known(timestamps, values, &known_times, &known_values);
         }
         Ok(conflicts)
+    }
+
+    fn read(&self, block: &Arc<Block>, labels: &LabelSet, range: (i64, i64)) -> Result<(Vec<i64>, Vec<f64>), Error> {
+        let (mut timestamps, mut values) = (Vec::new(), Vec::new());
+        let index = self.shared.cache.index(block)?;
+        let place = index.find(labels).map(|position| index.place(position));
+        if let Some(place) = place.filter(|place| place.min_ts <= range.1 && place.max_ts >= range.0) {
+            let rows = place.first_row as usize..place.first_row.saturating_add(place.rows) as usize;
+            let mut reader = SampleReader::open(&self.shared.cache, block, vec![rows.clone()])?;
+            reader.read(rows.len(), range, &mut timestamps, &mut values)?;
+        }
+        Ok((timestamps, values))
     }
 }
 

@@ -1,6 +1,5 @@
 //! Log entries over blocks and head: batch by batch, one decoded batch per block in memory.
 
-use std::fs::File;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -95,19 +94,17 @@ fn open_block(shared: &Shared, block: Arc<Block>, matchers: &[Matcher], columns:
     if ranges.is_empty() {
         return Ok(None);
     }
-    let path = block.rows_file();
     let needed = file_columns(columns, &summary.fields);
     // Roots, not leaves: a map has two leaves, and a field's name may hold dots.
     let schema = footer.parquet.schema();
     let roots = schema.fields().iter().enumerate().filter(|(_, field)| needed.contains(field.name())).map(|(index, _)| index);
     let projection = ProjectionMask::roots(footer.parquet.parquet_schema(), roots);
-    let file = File::open(&path).map_err(Error::io("open", &path))?;
-    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.parquet.clone())
+    let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(block.rows_file().open()?, footer.parquet.clone())
         .with_projection(projection)
         .with_batch_size(BATCH_ROWS)
         .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), row))
         .build()
-        .map_err(Error::parquet("read", &path))?;
+        .map_err(block.rows_file().failure())?;
     Ok(Some(Source::Block { block, footer, batches: Box::new(batches) }))
 }
 
@@ -144,7 +141,10 @@ impl LogBatches {
                     if group.is_empty() { None } else { Some(to_columns(rows, group, &self.columns, &HashSet::new())?) }
                 }
                 Source::Block { block, footer, batches } => match batches.next() {
-                    Some(batch) => Some(from_block(&batch.map_err(Error::columns("logs"))?, block, footer, &self.columns, self.range)?),
+                    Some(batch) => {
+                        let batch = batch.map_err(block.rows_file().failure())?;
+                        Some(from_block(&batch, block, footer, &self.columns, self.range)?)
+                    }
                     None => None,
                 },
             };
@@ -178,7 +178,7 @@ fn from_block(
     columns: &[LogColumn],
     (start, end): (i64, i64),
 ) -> Result<RecordBatch, Error> {
-    let damaged = || Error::corrupt(&block.rows_file(), "its columns are not those of the layout");
+    let damaged = || block.rows_file().damaged("its columns are not those of the layout");
     let times = batch.column_by_name("ts").and_then(|column| column.as_primitive_opt::<TimestampNanosecondType>());
     let times = times.ok_or_else(damaged)?.values();
     let batch = if times.iter().all(|&time| time >= start && time <= end) {

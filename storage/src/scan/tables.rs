@@ -24,7 +24,7 @@ pub(super) fn scan_table(shared: &Shared, table: &TableDef, range: (i64, i64)) -
     };
     let mut found = Vec::new();
     for block in &blocks {
-        found.extend(read_table(&block.rows_file(), table, range)?);
+        found.extend(read_table(block.rows_file(), table, range)?);
     }
     for rows in memory {
         let batch = between(table.name, &sort_by_time(table.name, &rows.concat()?)?, range)?;

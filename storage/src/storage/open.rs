@@ -7,7 +7,9 @@ use std::time::Instant;
 use hashbrown::HashSet;
 
 use super::maintain::FIRST_RETRY_MS;
+use super::save::remove_unfinished;
 use super::{OpenReport, Shared, State, Storage, Totals};
+use crate::block::checksum::checksum_file;
 use crate::block::{Block, BlockCache};
 use crate::dir::atomic;
 use crate::dir::layout::Layout;
@@ -39,7 +41,7 @@ impl Storage {
         for folder in layout.block_folders().into_iter().chain([layout.wal()]) {
             atomic::create_folders(&folder)?;
         }
-        let blocks = live_blocks(&layout, &manifest)?;
+        let blocks = live_blocks(&layout, &manifest, &mut report.problems)?;
         cut_segments(&layout.wal(), manifest.wal_from)?;
         let mut memory = Memory::new(&options.tenant);
         let (last_segment, older_bytes) = replay(&layout, &mut memory, &mut report)?;
@@ -76,20 +78,24 @@ impl Storage {
     }
 }
 
+/// Folders beside those of tenants.
+const RESERVED: [&str; 4] = ["wal", "snapshots", "damaged", "spill"];
+
 /// A tenant is a folder's name.
 fn check_tenant(tenant: &str) -> Result<(), Error> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !tenant.is_empty() && tenant != "wal" && tenant.bytes().all(is_plain) {
+    if !tenant.is_empty() && !RESERVED.contains(&tenant) && tenant.bytes().all(is_plain) {
         return Ok(());
     }
-    let problem = "a tenant's name has letters, digits, - and _, and is not \"wal\"".to_owned();
+    let problem = "a tenant's name has letters, digits, - and _, and is none of the folders of the layout".to_owned();
     Err(Error::Refused { target: tenant.to_owned(), problem })
 }
 
 /// Removes files that no manifest names: an unfinished flush, or blocks whose removal a crash cut short.
 fn remove_leftovers(layout: &Layout, manifest: &Manifest) -> Result<u64, Error> {
-    let live: HashSet<PathBuf> = manifest.blocks.iter().map(|entry| layout.block(entry)).collect();
-    let mut removed = 0;
+    let blocks = manifest.blocks.iter().map(|entry| layout.block(entry));
+    let live: HashSet<PathBuf> = blocks.flat_map(|path| [checksum_file(&path), path]).collect();
+    let mut removed = remove_unfinished(layout)?;
     let aside = atomic::aside(&layout.manifest());
     let unfinished_manifest = aside.try_exists().map_err(Error::io("look for", &aside))?;
     if unfinished_manifest {
@@ -107,13 +113,15 @@ fn remove_leftovers(layout: &Layout, manifest: &Manifest) -> Result<u64, Error> 
     Ok(removed)
 }
 
-fn live_blocks(layout: &Layout, manifest: &Manifest) -> Result<Vec<Arc<Block>>, Error> {
+/// The blocks of the manifest. One whose files are gone is named and stays: what needs it is told so.
+fn live_blocks(layout: &Layout, manifest: &Manifest, problems: &mut Vec<String>) -> Result<Vec<Arc<Block>>, Error> {
     let mut blocks = Vec::with_capacity(manifest.blocks.len());
     for entry in &manifest.blocks {
         let block = Block::new(entry.clone(), layout.block(entry));
-        let path = block.rows_file();
-        if !path.try_exists().map_err(Error::io("look for", &path))? {
-            return Err(Error::corrupt(&path, "the manifest names it and it is not there"));
+        for file in block.files() {
+            if !file.try_exists().map_err(Error::io("look for", file))? {
+                problems.push(file.damaged("it is not there").to_string());
+            }
         }
         blocks.push(Arc::new(block));
     }
@@ -174,7 +182,7 @@ fn replay(layout: &Layout, memory: &mut Memory, report: &mut OpenReport) -> Resu
         report.replayed_samples += samples;
         report.torn_bytes += read.torn_bytes;
         if let Some(problem) = &read.problem {
-            tracing::error!("{problem}");
+            tracing::error!("damaged log: {problem}");
             report.problems.push(problem.clone());
         }
         last = segment;

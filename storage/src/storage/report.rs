@@ -1,5 +1,6 @@
 //! What callers hand in and get back, beside samples: references, outcomes, reports, counters.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,26 @@ pub struct MaintainReport {
     pub removed_blocks: u64,
 }
 
+/// A snapshot that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SavedSnapshot {
+    /// Its name: time and a number by chance.
+    pub name: String,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Files of blocks that were gone before.
+    pub problems: Vec<String>,
+}
+
+/// A damaged block that was taken out of service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetAside {
+    /// Rows that answers lack from now on.
+    pub rows: u64,
+    /// Where its files are kept.
+    pub place: PathBuf,
+}
+
 /// Counters and sizes, for `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StorageStats {
@@ -99,6 +120,8 @@ pub struct StorageStats {
     pub wal_bytes: u64,
     /// Live blocks.
     pub blocks: u64,
+    /// Live blocks that were found damaged since start.
+    pub damaged_blocks: u64,
     /// Bytes of live blocks.
     pub block_bytes: u64,
     /// Bytes of the live blocks that hold samples.

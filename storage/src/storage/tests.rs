@@ -13,6 +13,8 @@ mod life;
 mod logs;
 mod rows;
 mod damage;
+mod flip;
+mod save;
 mod crash;
 mod files;
 mod threads;

@@ -19,7 +19,8 @@ pub(crate) struct SegmentReport {
     pub(crate) problem: Option<String>,
 }
 
-/// Reads a segment and hands every record to `apply`. A torn record at the end is cut off the file. A bad one before the end loses what
+/// Reads a segment and hands every record to `apply`. A torn record at the end is cut off the file; if it has its length and only
+/// a wrong checksum, the report says so too. A bad one before the end loses what
 /// follows in this segment only; the file stays as it is and the report says where.
 pub(crate) fn replay_segment(
     path: &Path,
@@ -67,6 +68,8 @@ pub(crate) fn replay_segment(
         reader.read_exact(&mut body).map_err(Error::io("read", path))?;
         if crc32fast::hash(&body) != sum {
             if end == size {
+                // A process that dies leaves a short record; a whole one may be a power cut's, or damage.
+                report.problem = Some(lost(offset, "the last record has a wrong checksum and was cut off"));
                 return cut(path, offset, size, report);
             }
             report.problem = Some(lost(offset, "a record with a wrong checksum"));

@@ -42,6 +42,13 @@ pub(crate) async fn get(url: &str, path: &str, accept: &str) -> anyhow::Result<A
     ask(url, path, |uri| Request::get(uri).header(header::ACCEPT, accept), String::new()).await
 }
 
+/// What a server says about a request that it did not do.
+pub(crate) fn problem(answer: &Answer) -> String {
+    let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let message = body.as_ref().and_then(|body| body["error"]["message"].as_str());
+    message.map_or_else(|| format!("it answered {}; is this a cepmon server?", answer.status), str::to_owned)
+}
+
 async fn ask(url: &str, path: &str, request: impl FnOnce(String) -> Builder, body: String) -> anyhow::Result<Answer> {
     let (authority, base) = parse_url(url)?;
     let address = if authority.port().is_some() { authority.to_string() } else { format!("{}:80", authority.host()) };

@@ -4,6 +4,7 @@
 mod author;
 mod at_risk;
 mod audit;
+mod backup;
 mod bundle;
 mod check;
 mod compile;
@@ -14,6 +15,7 @@ mod output;
 mod plugin;
 mod printable;
 mod serve;
+mod set_aside;
 mod sql;
 mod supply;
 mod upgrade;
@@ -49,6 +51,12 @@ enum Command {
     /// Build, install, list and remove plugins, and say what they may do
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
+    /// Save everything that a server has: metrics, logs, silences, plugins and grants
+    Backup(backup::BackupArgs),
+    /// Bring a backup back, list backups or check that one is whole
+    Restore(backup::restore::RestoreArgs),
+    /// Go on without a damaged block of data
+    SetAside(set_aside::SetAsideArgs),
     /// Check configuration files without starting anything
     Check(check::CheckArgs),
 }
@@ -83,6 +91,9 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => crate::serve::run(args),
         Command::Sql(args) => sql::run(&args, &mut output),
         Command::Plugin(command) => plugin::run(&command, &mut output),
+        Command::Backup(args) => backup::run(&args, &mut output),
+        Command::Restore(args) => backup::restore::run(&args, &mut output),
+        Command::SetAside(args) => set_aside::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
     };
     let done = done.and_then(|()| output.flush().map_err(Failure::from));

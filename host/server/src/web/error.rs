@@ -64,6 +64,7 @@ impl WebError {
         match self {
             Self::Sql(error) => sql_status(error),
             Self::Storage(error) if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Storage(cepmon_storage::Error::Refused { .. }) => StatusCode::BAD_REQUEST,
             Self::Storage(_) | Self::Crashed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Body(rejection) => rejection.status(),
             Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,

@@ -13,6 +13,7 @@ mod metrics;
 pub(crate) mod grant_words;
 mod page;
 mod process;
+mod rescue;
 mod sql;
 mod state;
 mod stats;
@@ -107,6 +108,8 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
         .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
         .route("/api/v1/write", post(write::receive).layer(DefaultBodyLimit::max(write::MAX_BODY_BYTES)))
         .route("/api/v1/admin/flush", post(life::flush))
+        .route("/api/v1/admin/tsdb/snapshot", post(rescue::snapshot))
+        .route("/api/v1/admin/blocks/{name}/set-aside", post(rescue::set_aside))
         .route("/api/v1/admin/plugins/{name}/failures", get(failures::show_failures))
         .route("/api/v1/cepmon/state", get(state::show_state))
         .route("/metrics", get(metrics::show_metrics))

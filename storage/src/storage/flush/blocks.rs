@@ -8,6 +8,7 @@ use cepmon_model::SeriesId;
 use super::super::{FlushReport, Frozen, Shared, count};
 use crate::Error;
 use crate::block::Block;
+use crate::block::checksum::checksum_file;
 use crate::block::logs::write_logs;
 use crate::block::samples::{SamplesWriter, needs_floats};
 use crate::block::series::{RowPlace, SeriesRow, SeriesWriter};
@@ -44,7 +45,7 @@ impl NewBlocks {
     /// Removes what was written, as far as the disk lets it; the next start removes the rest.
     pub(super) fn discard(&self) {
         for path in &self.paths {
-            for path in [atomic::aside(path), path.clone()] {
+            for path in [atomic::aside(path), path.clone(), checksum_file(path)] {
                 if let Err(error) = atomic::remove(&path) {
                     tracing::warn!(%error, "cannot remove a file of a flush that failed");
                 }

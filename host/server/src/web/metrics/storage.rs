@@ -14,6 +14,7 @@ pub(crate) fn write_storage(page: &mut Exposition, stats: &StorageStats) {
         ("cepmon_storage_index_bytes", "Bytes of the series index in memory.", stats.index_bytes),
         ("cepmon_storage_wal_bytes", "Bytes of the write-ahead log.", stats.wal_bytes),
         ("cepmon_storage_blocks", "Live Parquet blocks.", stats.blocks),
+        ("cepmon_storage_damaged_blocks", "Live Parquet blocks that were found damaged since start.", stats.damaged_blocks),
         ("cepmon_storage_block_bytes", "Bytes of live Parquet blocks.", stats.block_bytes),
     ];
     for (name, help, value) in gauges {
