@@ -6,6 +6,7 @@ mod at_risk;
 mod audit;
 mod bundle;
 mod check;
+mod delete;
 mod http_client;
 mod install;
 mod output;
@@ -43,6 +44,8 @@ enum Command {
     Serve(ServeArgs),
     /// Ask SQL of a running server, or of a data directory that no server uses
     Sql(sql::SqlArgs),
+    /// Delete samples or log lines of a running server, by selector and time
+    Delete(delete::DeleteArgs),
     /// Build, install, list and remove plugins, and say what they may do
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => crate::serve::run(args),
         Command::Sql(args) => sql::run(&args, &mut output),
+        Command::Delete(args) => delete::run(&args, &mut output),
         Command::Plugin(command) => plugin::run(&command, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
     };

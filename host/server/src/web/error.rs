@@ -21,6 +21,9 @@ pub(crate) enum WebError {
     /// The body is not what the path takes.
     #[error("cannot read request body: {}; send {{\"query\": \"SELECT …\"}} with Content-Type: application/json", .0.body_text())]
     Body(JsonRejection),
+    /// A parameter of the request says nothing that can be done.
+    #[error("{problem}")]
+    Parameter { problem: String },
     /// None of our forms of a result is acceptable.
     #[error(
         "cannot answer in a form of \"{accept}\"; accept application/json, text/csv, text/plain, application/vnd.apache.arrow.stream \
@@ -59,7 +62,7 @@ impl WebError {
             Self::Body(rejection) => rejection.status(),
             Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
-            Self::Reload(_) => StatusCode::BAD_REQUEST,
+            Self::Reload(_) | Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
         }
@@ -69,7 +72,7 @@ impl WebError {
         match self {
             Self::Sql(error) => sql_kind(error),
             Self::Storage(_) => "storage",
-            Self::Body(_) | Self::NotAcceptable { .. } => "request",
+            Self::Body(_) | Self::NotAcceptable { .. } | Self::Parameter { .. } => "request",
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",
@@ -133,6 +136,39 @@ impl IntoResponse for WebError {
         };
         let error = BodyError { message, kind: self.kind(), line: position.map(|at| at.line), column: position.map(|at| at.column) };
         (status, Json(Body { error })).into_response()
+    }
+}
+
+/// An error of a path that Prometheus has too, in Prometheus's form: `{"status": "error", "errorType", "error"}`.
+#[derive(Debug)]
+pub(crate) struct PrometheusError(WebError);
+
+impl From<WebError> for PrometheusError {
+    fn from(error: WebError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for PrometheusError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body {
+            status: &'static str,
+            error_type: &'static str,
+            error: String,
+        }
+        let status = self.0.status();
+        let error_type = match status {
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            status if status.is_client_error() => "bad_data",
+            _ => "internal",
+        };
+        let error = chain(&self.0);
+        if error_type == "internal" {
+            tracing::error!(%status, error, "request failed");
+        }
+        (status, Json(Body { status: "error", error_type, error })).into_response()
     }
 }
 

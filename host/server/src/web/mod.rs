@@ -4,6 +4,7 @@
 //! read again; [`App::start`] makes the rest work. Scraping, rules and delivery are elsewhere: they come in through [`Control`].
 
 mod accept;
+mod delete;
 mod error;
 mod failures;
 mod host_guard;
@@ -96,6 +97,9 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
     Router::new()
         .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
         .route("/api/v1/admin/flush", post(life::flush))
+        .route("/api/v1/admin/tsdb/delete_series", post(delete::delete_series).put(delete::delete_series))
+        .route("/api/v1/admin/tsdb/clean_tombstones", post(delete::clean_tombstones).put(delete::clean_tombstones))
+        .route("/loki/api/v1/delete", post(delete::delete_logs).put(delete::delete_logs))
         .route("/api/v1/admin/plugins/{name}/failures", get(failures::show_failures))
         .route("/api/v1/cepmon/state", get(state::show_state))
         .route("/metrics", get(metrics::show_metrics))
