@@ -30,6 +30,20 @@ const FAULT_POINTS: [&str; 9] = [
     "log-cut",
 ];
 
+/// The fault points of a merge of blocks, as `cepmon-storage` names them.
+const REWRITE_FAULT_POINTS: [&str; 7] = [
+    "rewrite-began",
+    "rewrite-rows-written",
+    "rewrite-block-named",
+    "rewrite-written",
+    "rewrite-manifest-aside",
+    "rewrite-manifest-renamed",
+    "rewrite-published",
+];
+
+/// Blocks of which a merge is due.
+const MERGED_AT_ONCE: usize = 8;
+
 /// Job and time of a scrape.
 type Scrape = (String, String);
 
@@ -76,9 +90,12 @@ fn compare(host: &Host, acknowledged: &BTreeSet<Scrape>) {
 #[test]
 fn every_fault_point_of_storage_is_tried_here() {
     let source = text(Path::new("storage/src/dir/fault.rs"));
-    let list = source.split_once("FAULT_POINTS").unwrap().1.split("];").next().unwrap();
-    let listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-    assert_eq!(listed, FAULT_POINTS);
+    let listed = |name: &str| -> Vec<&str> {
+        let list = source.split_once(&format!("const {name}")).unwrap().1.split("];").next().unwrap();
+        list.split('"').skip(1).step_by(2).collect()
+    };
+    assert_eq!(listed("FAULT_POINTS"), FAULT_POINTS);
+    assert_eq!(listed("REWRITE_FAULT_POINTS"), REWRITE_FAULT_POINTS);
 }
 
 fn random(below: u64) -> u64 {
@@ -128,6 +145,36 @@ fn a_crash_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
         assert!(!host.wait().success(), "{point}");
         host.set_environment("CEPMON_FAULT", None);
         host.start_again();
+        compare(&host, &seen);
+    }
+    host.flush();
+    compare(&host, &seen);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
+    let targets = targets();
+    let mut host = host(&targets);
+    let mut seen = BTreeSet::new();
+    for point in REWRITE_FAULT_POINTS {
+        assert!(host.stop().success());
+        host.set_environment("CEPMON_FAULT", Some(&format!("{point}:abort")));
+        host.start_again();
+        for _ in 0..MERGED_AT_ONCE {
+            let before = seen.len();
+            // The merge begins by itself, so the end may come at any of these steps once there are blocks enough.
+            let more = || -> bool { acknowledged(&host).len() > before };
+            wait_until("more scrapes", PATIENCE, more);
+            seen.extend(acknowledged(&host));
+            if http::post(host.address(), "/api/v1/admin/flush", "application/json", b"").is_err() {
+                break;
+            }
+        }
+        assert!(!host.wait().success(), "{point}");
+        host.set_environment("CEPMON_FAULT", None);
+        host.start_again();
+        compare(&host, &seen);
+        wait_until("the merge", PATIENCE, || host.own_metric("cepmon_storage_compactions_total") > 0.0);
         compare(&host, &seen);
     }
     host.flush();

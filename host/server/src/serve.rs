@@ -369,9 +369,7 @@ impl Server {
             }
         }
     }
-}
 
-impl Server {
     /// Merges blocks, one after the other, until the server stops.
     async fn compact(self: Arc<Self>, stopped: watch::Receiver<bool>) {
         let mut stop = Box::pin(wait_for(stopped));
