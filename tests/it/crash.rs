@@ -34,8 +34,8 @@ const FAULT_POINTS: [&str; 9] = [
 const REWRITE_FAULT_POINTS: [&str; 7] = [
     "rewrite-began",
     "rewrite-rows-written",
-    "rewrite-block-named",
     "rewrite-written",
+    "rewrite-block-named",
     "rewrite-manifest-aside",
     "rewrite-manifest-renamed",
     "rewrite-published",

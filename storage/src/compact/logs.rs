@@ -89,7 +89,7 @@ pub(super) fn merge(run: &mut Rewrite<'_>, inputs: &[Arc<Block>], windows: &mut 
     for Output { mut entry, writer, .. } in outputs.into_values() {
         (entry.rows, entry.bytes) = writer.finish()?;
         run.shared.options.faults.pass("rewrite-rows-written")?;
-        run.end(entry)?;
+        run.end(entry);
     }
     Ok(())
 }

@@ -136,6 +136,7 @@ impl Output {
         run.shared.options.faults.pass("rewrite-rows-written")?;
         entry.bytes += series.finish()?;
         atomic::sync_folder(&folder)?;
-        run.end(entry)
+        run.end(entry);
+        Ok(())
     }
 }

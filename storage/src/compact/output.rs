@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::Error;
 use crate::dir::atomic;
+use crate::dir::fault::Faults;
 use crate::dir::manifest::BlockEntry;
 
 /// The blocks that a rewrite makes.
@@ -15,6 +17,16 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
+    /// Gives the blocks their names. As late as possible: other programs that read all files of a folder see a sample twice from here on
+    /// until the inputs are gone.
+    pub(crate) fn name(&self, faults: &Faults) -> Result<(), Error> {
+        for (_, path) in &self.blocks {
+            atomic::commit(path)?;
+            faults.pass("rewrite-block-named")?;
+        }
+        Ok(())
+    }
+
     /// Removes what was written, as far as the disk lets it; the next start removes the rest.
     pub(crate) fn discard(&self) {
         for path in &self.paths {

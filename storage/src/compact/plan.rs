@@ -144,3 +144,68 @@ fn within<'a>(blocks: impl Iterator<Item = (usize, &'a BlockEntry)>, cap: u64) -
     });
     fitting.map(|(place, _)| place).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000;
+    const HOUR: i64 = DAY / 24;
+
+    fn entry(number: usize, level: u8, min_ts: i64, max_ts: i64, bytes: u64) -> BlockEntry {
+        BlockEntry { name: format!("{number:08}"), kind: BlockKind::Metrics, rows: 1, min_ts, max_ts, bytes, level }
+    }
+
+    fn next(entries: &[BlockEntry], now_ms: i64, max_bytes: Option<u64>, first_seen: &FirstSeen) -> Option<(Vec<usize>, u8, Option<i64>)> {
+        let rules = Rules { now_ms, window_ms: DAY, flush_ms: 2 * HOUR, max_bytes };
+        let blocks: Vec<(usize, &BlockEntry)> = entries.iter().enumerate().collect();
+        plan(&blocks, &rules, first_seen).map(|plan| (plan.inputs, plan.level, plan.whole))
+    }
+
+    #[test]
+    fn eight_blocks_of_a_level_become_one_of_the_next_and_the_last_level_waits_for_the_end_of_the_day() {
+        let of = |count: usize, level: u8| (0..count).map(|number| entry(number, level, HOUR, HOUR + 1, 10)).collect::<Vec<_>>();
+        let now = 2 * HOUR;
+        assert_eq!(next(&of(7, 0), now, None, &FirstSeen::new()), None);
+        assert_eq!(next(&of(9, 0), now, None, &FirstSeen::new()), Some(((0..8).collect(), 1, None)));
+        assert_eq!(next(&of(8, 2), now, None, &FirstSeen::new()), Some(((0..8).collect(), 3, None)));
+        assert_eq!(next(&of(8, 3), now, None, &FirstSeen::new()), None);
+        assert_eq!(next(&of(8, 3), DAY + 2 * HOUR, None, &FirstSeen::new()), Some(((0..8).collect(), 1, Some(0))));
+    }
+
+    #[test]
+    fn a_day_waits_for_what_may_still_be_in_memory_and_takes_the_block_that_reaches_into_the_next() {
+        let entries = [entry(1, 1, 0, HOUR, 10), entry(2, 0, DAY - HOUR, DAY + HOUR, 10), entry(3, 0, DAY + HOUR, DAY + 2 * HOUR, 10)];
+        assert_eq!(next(&entries, DAY + HOUR, None, &FirstSeen::new()), None);
+        // The first block's day is over, the second one's youngest is not; the second holds some of the first day.
+        assert_eq!(next(&entries, DAY + 2 * HOUR, None, &FirstSeen::new()), Some((vec![0, 1], 1, Some(0))));
+    }
+
+    #[test]
+    fn late_data_waits_until_it_is_a_quarter_of_its_day_or_a_day_old() {
+        let with_late = |bytes: u64| [entry(1, WHOLE, 0, HOUR, 100), entry(2, 0, 5, 6, bytes)];
+        let now = 9 * DAY;
+        assert_eq!(next(&with_late(24), now, None, &FirstSeen::new()), None);
+        assert_eq!(next(&with_late(25), now, None, &FirstSeen::new()), Some((vec![0, 1], 1, Some(0))));
+        let seen = FirstSeen::from([("00000002".to_owned(), now - DAY)]);
+        assert_eq!(next(&with_late(1), now, None, &seen), Some((vec![0, 1], 1, Some(0))));
+    }
+
+    #[test]
+    fn no_merge_makes_a_block_that_holds_more_than_a_tenth_of_what_retention_leaves() {
+        let entries = [entry(1, 0, 0, 1, 60), entry(2, 0, 2, 3, 30), entry(3, 0, 4, 5, 30)];
+        let now = 9 * DAY;
+        assert_eq!(next(&entries, now, Some(2000), &FirstSeen::new()), Some((vec![0, 1, 2], 1, Some(0))));
+        assert_eq!(next(&entries, now, Some(1000), &FirstSeen::new()), Some((vec![0, 1], 1, Some(0))));
+        assert_eq!(next(&entries, now, Some(600), &FirstSeen::new()), Some((vec![1, 2], 1, Some(0))));
+        assert_eq!(next(&entries, now, Some(100), &FirstSeen::new()), None);
+    }
+
+    #[test]
+    fn more_blocks_than_can_be_read_at_once_are_merged_in_two_steps() {
+        let entries: Vec<BlockEntry> = (0..14).map(|number| entry(number, 2 + u8::from(number < 7), 0, HOUR, 10)).collect();
+        // Seven of each of two levels: the lower ones and some of the others.
+        let (inputs, level, whole) = next(&entries, 9 * DAY, None, &FirstSeen::new()).unwrap();
+        assert_eq!((inputs, level, whole), (vec![0, 1, 2, 7, 8, 9, 10, 11, 12, 13], 3, None));
+    }
+}

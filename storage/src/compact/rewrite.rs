@@ -35,7 +35,7 @@ pub(crate) struct Rewrite<'a> {
     pub(crate) removed: u64,
 }
 
-/// Writes blocks of one kind again; when it returns `Ok`, the outputs are on disk under their names and no manifest knows them.
+/// Writes blocks of one kind again; when it returns `Ok`, the outputs are on disk, aside.
 pub(crate) fn rewrite(run: &mut Rewrite<'_>, inputs: &[Arc<Block>]) -> Result<(), Error> {
     let Some(first) = inputs.first() else { return Ok(()) };
     let min_ts = inputs.iter().map(|block| block.entry.min_ts).min().unwrap_or_default();
@@ -61,13 +61,10 @@ impl Rewrite<'_> {
         (entry, atomic::aside(&path))
     }
 
-    /// Gives an output, which is on disk, its name.
-    pub(super) fn end(&mut self, entry: BlockEntry) -> Result<(), Error> {
+    /// Ends an output, which is on disk. It gets its name when it is committed, see `Outputs::name`.
+    pub(super) fn end(&mut self, entry: BlockEntry) {
         let path = self.shared.block_path(&entry);
-        atomic::commit(&path)?;
-        self.shared.options.faults.pass("rewrite-block-named")?;
         self.outputs.blocks.push((entry, path));
-        Ok(())
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {

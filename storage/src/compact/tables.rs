@@ -38,7 +38,7 @@ pub(super) fn merge(run: &mut Rewrite<'_>, inputs: &[Arc<Block>], name: &str, wi
     for (mut entry, file) in outputs.into_values() {
         entry.bytes = file.finish()?;
         run.shared.options.faults.pass("rewrite-rows-written")?;
-        run.end(entry)?;
+        run.end(entry);
     }
     Ok(())
 }

@@ -35,8 +35,8 @@ pub const FAULT_POINTS: [&str; 9] = [
 pub const REWRITE_FAULT_POINTS: [&str; 7] = [
     "rewrite-began",
     "rewrite-rows-written",
-    "rewrite-block-named",
     "rewrite-written",
+    "rewrite-block-named",
     "rewrite-manifest-aside",
     "rewrite-manifest-renamed",
     "rewrite-published",

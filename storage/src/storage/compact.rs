@@ -185,7 +185,7 @@ impl Shared {
             let state = self.read();
             (state.manifest.clone(), state.blocks.clone())
         };
-        let (mut committed, mut retired) = (0, Vec::new());
+        let (mut named, mut retired) = (Vec::new(), Vec::new());
         for (inputs, outputs) in rewrites {
             let names: HashSet<&str> = inputs.iter().map(|block| block.entry.name.as_str()).collect();
             let is_input = |entry: &BlockEntry| names.contains(entry.name.as_str());
@@ -195,17 +195,19 @@ impl Shared {
                 outputs.discard();
                 continue;
             };
+            named.push(outputs);
             debug_assert!(manifest.blocks.iter().zip(&blocks).all(|(entry, block)| entry.name == block.entry.name));
             manifest.blocks.retain(|entry| !is_input(entry));
             retired.extend(blocks.extract_if(.., |block| is_input(&block.entry)));
             let new = |(entry, path): &(BlockEntry, PathBuf)| Arc::new(Block::new(entry.clone(), path.clone()));
             manifest.blocks.splice(place..place, outputs.blocks.iter().map(|(entry, _)| entry.clone()));
             blocks.splice(place..place, outputs.blocks.iter().map(new));
-            committed += 1;
         }
-        if committed == 0 {
+        if named.is_empty() {
             return Ok(0);
         }
+        let given = named.iter().try_for_each(|outputs| outputs.name(&self.options.faults));
+        given.inspect_err(|_| named.iter().for_each(|outputs| outputs.discard()))?;
         // If this fails, the old manifest or the new one stands, so neither inputs nor outputs may go.
         manifest.store_passing(&self.layout, &self.options.faults, ["rewrite-manifest-aside", "rewrite-manifest-renamed"])?;
         let mut state = self.write();
@@ -214,7 +216,7 @@ impl Shared {
         drop(state);
         retired.iter().for_each(|block: &Arc<Block>| block.retire());
         self.options.faults.pass("rewrite-published")?;
-        Ok(committed)
+        Ok(named.len())
     }
 
     /// Compaction makes files before it frees others; flushes come first.
