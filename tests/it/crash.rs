@@ -41,9 +41,6 @@ const REWRITE_FAULT_POINTS: [&str; 7] = [
     "rewrite-published",
 ];
 
-/// Blocks of which a merge is due.
-const MERGED_AT_ONCE: usize = 8;
-
 /// Job and time of a scrape.
 type Scrape = (String, String);
 
@@ -62,9 +59,13 @@ fn host(targets: &[Target]) -> Host {
 
 /// What somebody could see: rows of scrapes whose samples were stored. More than one row of a scrape is a failure at once.
 fn acknowledged(host: &Host) -> BTreeSet<Scrape> {
-    let rows = host.sql("SELECT job, ts, count(*) AS rows FROM scrapes WHERE outcome = 'ok' AND error IS NULL GROUP BY job, ts");
+    acknowledged_if_alive(host).unwrap()
+}
+
+fn acknowledged_if_alive(host: &Host) -> Result<BTreeSet<Scrape>, String> {
+    let rows = host.try_sql("SELECT job, ts, count(*) AS rows FROM scrapes WHERE outcome = 'ok' AND error IS NULL GROUP BY job, ts")?;
     assert!(rows.column("rows").iter().all(|count| count == "1"), "a scrape has two rows: {rows:?}");
-    rows.column("job").into_iter().zip(rows.column("ts")).collect()
+    Ok(rows.column("job").into_iter().zip(rows.column("ts")).collect())
 }
 
 /// Compares what is stored with what was acknowledged: no sample of an acknowledged scrape is lost, none is doubled, and of no scrape is
@@ -160,16 +161,11 @@ fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
         assert!(host.stop().success());
         host.set_environment("CEPMON_FAULT", Some(&format!("{point}:abort")));
         host.start_again();
-        for _ in 0..MERGED_AT_ONCE {
-            let before = seen.len();
-            // The merge begins by itself, so the end may come at any of these steps once there are blocks enough.
-            let more = || -> bool { acknowledged(&host).len() > before };
-            wait_until("more scrapes", PATIENCE, more);
-            seen.extend(acknowledged(&host));
-            if http::post(host.address(), "/api/v1/admin/flush", "application/json", b"").is_err() {
-                break;
-            }
-        }
+        // Every flush makes blocks, and a merge begins by itself once there are enough.
+        wait_until(&format!("the end at {point}"), PATIENCE, || {
+            seen.extend(acknowledged_if_alive(&host).unwrap_or_default());
+            http::post(host.address(), "/api/v1/admin/flush", "application/json", b"").is_err()
+        });
         assert!(!host.wait().success(), "{point}");
         host.set_environment("CEPMON_FAULT", None);
         host.start_again();
