@@ -66,7 +66,7 @@ fn merge(series: usize, samples: usize) {
     let mut state = vec![0u64; series];
     for step in 0..samples as i64 {
         append(&storage, &refs, step, &mut state);
-        if (step + 1) % (samples as i64).div_ceil(8) == 0 {
+        if (step + 1) % (samples as i64 / 8).max(1) == 0 {
             storage.flush().unwrap();
         }
     }
