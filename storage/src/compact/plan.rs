@@ -3,7 +3,7 @@
 //! Blocks of the same level are merged eight at a time into one of the next level; when a window (a day) is over, whatever there is of it
 //! becomes one block of the last level. So a sample is written at most five times (flush, three levels, day), a day has at most seven
 //! blocks per level (and one for each 512 flushes) while it lasts, and late data for old days goes through the same levels before a day
-//! is written again: when it has grown by a quarter, or after a day.
+//! is written again: when it has grown by half, or after a day.
 
 use std::collections::HashMap;
 
@@ -20,8 +20,9 @@ pub(crate) const WHOLE: u8 = 4;
 const MAX_INPUTS: usize = 10;
 /// A block is not merged beyond this: a footer in memory is about a hundredth of its block. At 100,000 samples/s a day has about eight such.
 const MAX_BYTES: u64 = 1 << 30;
-/// A day is written again when late data has at least one in so many of its bytes.
-const LATE_SHARE: u64 = 4;
+/// A day is written again when late data is at least one part in so many of its bytes: a day that is
+/// filled late, flush by flush, is then written about three times.
+const LATE_SHARE: u64 = 2;
 
 /// What the plan depends on besides the blocks. Times are in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -132,7 +133,9 @@ fn finish<'a>(
     let reaches_beyond = |entry: &BlockEntry| window_of(entry.min_ts, width) != window || window_of(entry.max_ts, width) != window;
     let is_split = parts.iter().any(|(_, entry)| reaches_beyond(entry));
     let inputs = within(parts.into_iter(), cap);
-    (inputs.len() > 1 || (is_split && !inputs.is_empty())).then_some(Plan { inputs, level: 1, whole: Some(window), width })
+    // One block alone is written again too: once, compressed for the long run.
+    let is_due = inputs.len() > 1 || is_split || wholes.is_empty();
+    (is_due && !inputs.is_empty()).then_some(Plan { inputs, level: 1, whole: Some(window), width })
 }
 
 /// The first blocks that together stay below the cap.
@@ -182,11 +185,11 @@ mod tests {
     }
 
     #[test]
-    fn late_data_waits_until_it_is_a_quarter_of_its_day_or_a_day_old() {
+    fn late_data_waits_until_it_is_half_of_its_day_or_a_day_old() {
         let with_late = |bytes: u64| [entry(1, WHOLE, 0, HOUR, 100), entry(2, 0, 5, 6, bytes)];
         let now = 9 * DAY;
-        assert_eq!(next(&with_late(24), now, None, &FirstSeen::new()), None);
-        assert_eq!(next(&with_late(25), now, None, &FirstSeen::new()), Some((vec![0, 1], 1, Some(0))));
+        assert_eq!(next(&with_late(49), now, None, &FirstSeen::new()), None);
+        assert_eq!(next(&with_late(50), now, None, &FirstSeen::new()), Some((vec![0, 1], 1, Some(0))));
         let seen = FirstSeen::from([("00000002".to_owned(), now - DAY)]);
         assert_eq!(next(&with_late(1), now, None, &seen), Some((vec![0, 1], 1, Some(0))));
     }
