@@ -28,17 +28,7 @@ fn main() {
 
     let (mut state, mut spent) = (vec![0u64; series], 0.0);
     for step in 0..samples as i64 {
-        for (target, group) in refs.chunks(TARGET_SERIES).enumerate() {
-            let time = 1_700_000_000_000 + 15_000 * step + 7 * target as i64;
-            let batch: Vec<_> = group
-                .iter()
-                .enumerate()
-                .map(|(index, &series)| (series, time, value(target * TARGET_SERIES + index, step, &mut state)))
-                .collect();
-            let started = cpu_seconds();
-            storage.append(&batch).unwrap();
-            spent += cpu_seconds() - started;
-        }
+        spent += append(&storage, &refs, step, &mut state);
     }
     let total = (series * samples) as f64;
     let stats = storage.stats();
@@ -64,6 +54,54 @@ fn main() {
     }
     scan_all(&storage, "block");
     println!("resident at the end: {} MiB", resident_bytes() >> 20);
+    drop(storage);
+    merge(series, samples);
+}
+
+/// The same samples in eight blocks, merged into one of the last level.
+fn merge(series: usize, samples: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let (storage, _) = Storage::open(StorageOptions { head_max_bytes: 512 << 20, ..StorageOptions::new(dir.path()) }).unwrap();
+    let refs: Vec<SeriesRef> = (0..series).map(|number| storage.series_ref(&labels(number), &metadata(number)).unwrap()).collect();
+    let mut state = vec![0u64; series];
+    for step in 0..samples as i64 {
+        append(&storage, &refs, step, &mut state);
+        if (step + 1) % (samples as i64 / 8).max(1) == 0 {
+            storage.flush().unwrap();
+        }
+    }
+    storage.flush().unwrap();
+    let total = (series * samples) as f64;
+    println!("eight flushes: {:.3} bytes per sample", storage.stats().sample_block_bytes as f64 / total);
+    // The first merge is of eight blocks of a level, the next of what is left of a day that is over.
+    for _ in 0..3 {
+        let (before, started) = (resident_bytes(), cpu_seconds());
+        let Some(report) = storage.compact(1_800_000_000_000).unwrap() else { break };
+        let spent = cpu_seconds() - started;
+        println!(
+            "merge of {} blocks into {}: {spent:.2} s, {:.1} M samples/s, {:.3} bytes per sample, resident {} MiB more than before",
+            report.inputs,
+            report.outputs,
+            total / spent / 1e6,
+            storage.stats().sample_block_bytes as f64 / total,
+            (resident_bytes().saturating_sub(before)) >> 20
+        );
+    }
+    scan_all(&storage, "merged block");
+}
+
+/// One sample of each series; gives the CPU seconds of appending.
+fn append(storage: &Storage, refs: &[SeriesRef], step: i64, state: &mut [u64]) -> f64 {
+    let mut spent = 0.0;
+    for (target, group) in refs.chunks(TARGET_SERIES).enumerate() {
+        let time = 1_700_000_000_000 + 15_000 * step + 7 * target as i64;
+        let batch: Vec<_> =
+            group.iter().enumerate().map(|(index, &series)| (series, time, value(target * TARGET_SERIES + index, step, state))).collect();
+        let started = cpu_seconds();
+        storage.append(&batch).unwrap();
+        spent += cpu_seconds() - started;
+    }
+    spent
 }
 
 fn scan_all(storage: &Storage, from: &str) {

@@ -122,6 +122,19 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// Merging blocks would leave too little room for flushes. Worth another try when there is more.
+    #[error("cannot merge blocks of {needed} bytes: the disk has {free} bytes left and flushes need {kept} of them; make room")]
+    NoRoom {
+        /// Bytes that the merged blocks may need.
+        needed: u64,
+        /// Bytes free on the disk.
+        free: u64,
+        /// Bytes that have to stay free.
+        kept: u64,
+    },
+    /// A compaction was asked to make way. Nothing has changed; it begins again by itself.
+    #[error("cannot go on merging blocks: something more urgent waits for it")]
+    Interrupted,
     /// A fault point was armed by a test.
     #[error("cannot pass fault point \"{0}\": a test armed it; unset CEPMON_FAULT")]
     Fault(&'static str),
@@ -130,7 +143,16 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anybody changing the input.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::Locked { .. } | Self::HeadFull { .. } | Self::TooManySeries { .. } | Self::Fault(_))
+        matches!(
+            self,
+            Self::Io { .. }
+                | Self::Locked { .. }
+                | Self::NoRoom { .. }
+                | Self::Interrupted
+                | Self::HeadFull { .. }
+                | Self::TooManySeries { .. }
+                | Self::Fault(_)
+        )
     }
 
     pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

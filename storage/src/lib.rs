@@ -15,18 +15,21 @@ mod utc;
 mod wal;
 mod table;
 mod block;
+mod compact;
 mod dir;
 mod error;
 
 pub use block::checksum::checksums_beside;
 pub use block::decode::decode_parquet;
 pub use block::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, label_map_type, log_schema};
-pub use dir::fault::{FAULT_POINTS, FaultAction, Faults};
+pub use compact::{Deletion, DeletionReport};
+pub use dir::fault::{FAULT_POINTS, FaultAction, Faults, REWRITE_FAULT_POINTS};
 pub use error::Error;
 pub use options::{FsyncPolicy, Retention, StorageOptions};
 pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
 pub use storage::{
-    AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, Storage, StorageStats,
+    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, Storage,
+    StorageStats,
 };
 pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, NOTIFICATIONS, PROBES, SCRAPES, TABLES, TableDef};
 pub use utc::utc;

@@ -14,7 +14,9 @@ pub enum FsyncPolicy {
     Always,
 }
 
-/// How much to keep, decided block by block: a block goes when all of it is too old, or the oldest when there is too much.
+/// How much to keep, decided block by block: a block goes when all of it is too old, or the oldest when there is too much. Blocks are not
+/// merged beyond a day, a tenth of the age or a tenth of the bytes. Samples and log entries that are too old are not shown from then on,
+/// whatever block they lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
     /// Age in milliseconds above which data goes; also the age above which an append is refused as too old.

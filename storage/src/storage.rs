@@ -8,6 +8,8 @@ mod open;
 mod append;
 mod flush;
 mod maintain;
+mod compact;
+mod delete;
 mod save;
 mod set_aside;
 
@@ -17,6 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 use cepmon_model::TimestampMs;
 
 use crate::block::{Block, BlockCache};
+use crate::compact::plan::WHOLE;
 use crate::dir::layout::Layout;
 use crate::dir::lock::DirLock;
 use crate::dir::manifest::Manifest;
@@ -27,7 +30,9 @@ use crate::table::key_value::KeyValues;
 use crate::wal::writer::WalWriter;
 use crate::{Snapshot, StorageOptions, TableDef};
 
-pub use report::{AppendOutcome, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, StorageStats};
+pub use report::{
+    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, StorageStats,
+};
 
 /// The most of `head_max_bytes` that counts: chunk addresses have 32 bits and the head may grow to four times this.
 const LARGEST_HEAD_BYTES: u64 = 512 << 20;
@@ -42,6 +47,7 @@ pub struct Storage {
 pub(crate) struct Shared {
     pub(crate) options: StorageOptions,
     layout: Layout,
+    compaction: compact::Compaction,
     state: RwLock<State>,
     /// One flush at a time; also guards changes of the manifest.
     flushing: Mutex<()>,
@@ -72,8 +78,10 @@ pub(crate) struct State {
     /// When a failed flush is tried again, and how long to wait if that fails too.
     retry_at: Option<TimestampMs>,
     retry_after_ms: i64,
-    /// Samples before this are older than the retention.
-    oldest_sample: TimestampMs,
+    /// Samples before this are older than the retention: refused, and no longer shown.
+    pub(crate) oldest_sample: TimestampMs,
+    /// Log entries before this are no longer shown.
+    pub(crate) oldest_log_ns: i64,
     accepted: Vec<Accepted>,
     records: Vec<u8>,
 }
@@ -102,6 +110,10 @@ struct Totals {
     flushes: AtomicU64,
     flush_failures: AtomicU64,
     append_failures: AtomicU64,
+    compactions: AtomicU64,
+    compaction_failures: AtomicU64,
+    compacted_bytes_in: AtomicU64,
+    compacted_bytes_out: AtomicU64,
 }
 
 impl Storage {
@@ -132,6 +144,7 @@ impl Storage {
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,
             damaged_blocks: state.blocks.iter().filter(|block| block.is_damaged()).count() as u64,
+            whole_blocks: state.blocks.iter().filter(|block| block.entry.level == WHOLE).count() as u64,
             block_bytes: state.blocks.iter().map(|block| block.entry.bytes).sum(),
             sample_block_bytes: sample_blocks().map(|entry| entry.bytes).sum(),
             block_samples: sample_blocks().map(|entry| entry.rows).sum(),
@@ -144,6 +157,10 @@ impl Storage {
             flushes_total: total(&totals.flushes),
             flush_failures_total: total(&totals.flush_failures),
             append_failures_total: total(&totals.append_failures),
+            compactions_total: total(&totals.compactions),
+            compaction_failures_total: total(&totals.compaction_failures),
+            compacted_input_bytes_total: total(&totals.compacted_bytes_in),
+            compacted_output_bytes_total: total(&totals.compacted_bytes_out),
         }
     }
 }

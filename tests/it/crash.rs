@@ -30,6 +30,17 @@ const FAULT_POINTS: [&str; 9] = [
     "log-cut",
 ];
 
+/// The fault points of a merge of blocks, as `cepmon-storage` names them.
+const REWRITE_FAULT_POINTS: [&str; 7] = [
+    "rewrite-began",
+    "rewrite-rows-written",
+    "rewrite-written",
+    "rewrite-block-named",
+    "rewrite-manifest-aside",
+    "rewrite-manifest-renamed",
+    "rewrite-published",
+];
+
 /// Job and time of a scrape.
 type Scrape = (String, String);
 
@@ -48,9 +59,13 @@ fn host(targets: &[Target]) -> Host {
 
 /// What somebody could see: rows of scrapes whose samples were stored. More than one row of a scrape is a failure at once.
 fn acknowledged(host: &Host) -> BTreeSet<Scrape> {
-    let rows = host.sql("SELECT job, ts, count(*) AS rows FROM scrapes WHERE outcome = 'ok' AND error IS NULL GROUP BY job, ts");
+    acknowledged_if_alive(host).unwrap()
+}
+
+fn acknowledged_if_alive(host: &Host) -> Result<BTreeSet<Scrape>, String> {
+    let rows = host.try_sql("SELECT job, ts, count(*) AS rows FROM scrapes WHERE outcome = 'ok' AND error IS NULL GROUP BY job, ts")?;
     assert!(rows.column("rows").iter().all(|count| count == "1"), "a scrape has two rows: {rows:?}");
-    rows.column("job").into_iter().zip(rows.column("ts")).collect()
+    Ok(rows.column("job").into_iter().zip(rows.column("ts")).collect())
 }
 
 /// Compares what is stored with what was acknowledged: no sample of an acknowledged scrape is lost, none is doubled, and of no scrape is
@@ -76,9 +91,12 @@ fn compare(host: &Host, acknowledged: &BTreeSet<Scrape>) {
 #[test]
 fn every_fault_point_of_storage_is_tried_here() {
     let source = text(Path::new("storage/src/dir/fault.rs"));
-    let list = source.split_once("FAULT_POINTS").unwrap().1.split("];").next().unwrap();
-    let listed: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-    assert_eq!(listed, FAULT_POINTS);
+    let listed = |name: &str| -> Vec<&str> {
+        let list = source.split_once(&format!("const {name}")).unwrap().1.split("];").next().unwrap();
+        list.split('"').skip(1).step_by(2).collect()
+    };
+    assert_eq!(listed("FAULT_POINTS"), FAULT_POINTS);
+    assert_eq!(listed("REWRITE_FAULT_POINTS"), REWRITE_FAULT_POINTS);
 }
 
 fn random(below: u64) -> u64 {
@@ -128,6 +146,31 @@ fn a_crash_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
         assert!(!host.wait().success(), "{point}");
         host.set_environment("CEPMON_FAULT", None);
         host.start_again();
+        compare(&host, &seen);
+    }
+    host.flush();
+    compare(&host, &seen);
+}
+
+#[test]
+fn a_crash_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
+    let targets = targets();
+    let mut host = host(&targets);
+    let mut seen = BTreeSet::new();
+    for point in REWRITE_FAULT_POINTS {
+        assert!(host.stop().success());
+        host.set_environment("CEPMON_FAULT", Some(&format!("{point}:abort")));
+        host.start_again();
+        // Every flush makes blocks, and a merge begins by itself once there are enough.
+        wait_until(&format!("the end at {point}"), PATIENCE, || {
+            seen.extend(acknowledged_if_alive(&host).unwrap_or_default());
+            http::post(host.address(), "/api/v1/admin/flush", "application/json", b"").is_err()
+        });
+        assert!(!host.wait().success(), "{point}");
+        host.set_environment("CEPMON_FAULT", None);
+        host.start_again();
+        compare(&host, &seen);
+        wait_until("the merge", PATIENCE, || host.own_metric("cepmon_storage_compactions_total") > 0.0);
         compare(&host, &seen);
     }
     host.flush();

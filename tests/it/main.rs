@@ -24,6 +24,8 @@ mod contract;
 mod crash;
 /// Many plugins at once.
 mod crowd;
+/// Samples and log lines that are to be gone.
+mod delete;
 /// What the program does out of the box.
 mod first_light;
 /// Guests that misbehave, and grants.

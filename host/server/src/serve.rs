@@ -36,6 +36,8 @@ use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetSta
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
+/// How often storage is asked whether blocks are to be merged; after a merge it is asked again at once.
+const COMPACTION_INTERVAL_MS: i64 = 5_000;
 /// How often the plugin folders are looked at; a change is taken after one to two of these.
 const PLUGIN_WATCH_INTERVAL_MS: i64 = 1_000;
 /// Memory of all SQL statements together, and the time of one.
@@ -139,6 +141,7 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     tracing::info!(%address, seconds = started.elapsed().as_secs_f64(), "ready");
 
     let maintenance = tokio::spawn(Arc::clone(&server).maintain(stopped.clone()));
+    let compaction = tokio::spawn(Arc::clone(&server).compact(stopped.clone()));
     let plugin_watch = tokio::spawn(Arc::clone(&server).watch_plugins(stopped.clone()));
     let alerting = tokio::spawn(Arc::clone(&server.alerting).run(wait_for(stopped).shared()));
     Arc::clone(&server).obey_signals().await?;
@@ -147,7 +150,8 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
     server.pool.stop().await;
     server.agent.stop().await;
     stop.send_replace(true);
-    for task in [alerting, plugin_watch, maintenance] {
+    server.storage.stop_compacting();
+    for task in [alerting, plugin_watch, compaction, maintenance] {
         if let Err(error) = task.await {
             tracing::error!(%error, "a task ended badly");
         }
@@ -365,6 +369,27 @@ impl Server {
                 }
                 Ok(Err(error)) => tracing::error!(error = chain(&error), "storage housekeeping failed; it is tried again"),
                 Err(error) => tracing::error!(%error, "storage housekeeping crashed; it is tried again"),
+            }
+        }
+    }
+
+    /// Merges blocks, one after the other, until the server stops.
+    async fn compact(self: Arc<Self>, stopped: watch::Receiver<bool>) {
+        let mut stop = Box::pin(wait_for(stopped));
+        loop {
+            let (storage, now) = (Arc::clone(&self.storage), self.clock.now());
+            match tokio::task::spawn_blocking(move || storage.compact(now)).await {
+                Ok(Ok(None)) => {}
+                Ok(Ok(Some(report))) => {
+                    tracing::info!(inputs = report.inputs, outputs = report.outputs, bytes = report.output_bytes, "merged blocks");
+                    continue;
+                }
+                Ok(Err(error)) => tracing::error!(error = chain(&error), "blocks were not merged; it is tried again later"),
+                Err(error) => tracing::error!(%error, "merging blocks crashed; it is tried again"),
+            }
+            tokio::select! {
+                () = &mut stop => return,
+                () = self.clock.sleep_until(self.clock.now() + COMPACTION_INTERVAL_MS) => {}
             }
         }
     }

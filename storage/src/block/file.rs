@@ -23,6 +23,8 @@ pub(crate) const FORMAT_VALUE: &str = "1";
 pub(crate) const PAGE_ROWS: usize = 128 * 1024;
 /// Rows per row group: eight full pages a column, so that writing needs a few megabytes.
 const GROUP_ROWS: usize = 1 << 20;
+/// Bytes of encoded rows after which a row group ends even with fewer: log lines can be long.
+const GROUP_BYTES: usize = 16 << 20;
 
 /// What every file has in common.
 pub(crate) fn properties(zstd_level: i32) -> WriterPropertiesBuilder {
@@ -51,7 +53,11 @@ impl ParquetFile {
     }
 
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
-        self.writer.write(batch).map_err(Error::parquet("write", &self.path))
+        self.writer.write(batch).map_err(Error::parquet("write", &self.path))?;
+        if self.writer.in_progress_size() > GROUP_BYTES {
+            self.writer.flush().map_err(Error::parquet("write", &self.path))?;
+        }
+        Ok(())
     }
 
     /// Adds a fact to the footer.

@@ -26,8 +26,11 @@ use crate::head::logs::{LogRows, RowAddress};
 const STREAMS_KEY: &str = "cepmon.streams";
 const FIELDS_KEY: &str = "cepmon.fields";
 
+/// What a flush compresses with: a higher level gains nothing before the rows of a day are together.
+const FLUSH_ZSTD: i32 = 1;
+
 /// Rows that are made into columns together.
-const BATCH_ROWS: usize = 8192;
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// A field is promoted if at least one row in this many has it: a rarer one costs more as a column than it saves.
 const PROMOTION_ROWS: u64 = 100;
@@ -133,32 +136,68 @@ pub(crate) fn to_columns(
     RecordBatch::try_new(schema_of(columns), arrays).map_err(Error::columns("logs"))
 }
 
+/// A log file that is being written.
+pub(crate) struct LogWriter {
+    file: ParquetFile,
+    promoted: Vec<String>,
+    streams: Vec<(BTreeMap<String, String>, u64)>,
+    rows: u64,
+}
+
+impl LogWriter {
+    /// Begins a file at exactly this path, with columns for these fields.
+    pub(crate) fn create(path: PathBuf, promoted: Vec<String>, zstd_level: i32) -> Result<Self, Error> {
+        let column = |name: &str| ColumnPath::from(name);
+        let properties = properties(zstd_level)
+            .set_column_dictionary_enabled(column("ts"), false)
+            .set_column_encoding(column("ts"), Encoding::DELTA_BINARY_PACKED)
+            .set_column_dictionary_enabled(column("line"), false)
+            .set_column_encoding(column("line"), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+            .set_data_page_row_count_limit(BATCH_ROWS);
+        let file = ParquetFile::create(path, schema_of(&file_columns(&promoted)), properties.build())?;
+        Ok(Self { file, promoted, streams: Vec::new(), rows: 0 })
+    }
+
+    /// Appends rows in the columns of [`file_columns`]. Streams come in the order of their labels, the rows of each by time.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        self.rows += batch.num_rows() as u64;
+        self.file.write(batch)
+    }
+
+    /// Notes the stream of the last rows that were written.
+    pub(crate) fn end_stream(&mut self, labels: &LabelSet, rows: u64) {
+        self.streams.push((labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(), rows));
+    }
+
+    /// Finishes the file, on disk; gives rows and bytes.
+    pub(crate) fn finish(mut self) -> Result<(u64, u64), Error> {
+        self.file.note(STREAMS_KEY, serde_json::to_string(&self.streams).expect("BUG: labels that are not JSON"));
+        self.file.note(FIELDS_KEY, serde_json::to_string(&self.promoted).expect("BUG: names that are not JSON"));
+        Ok((self.rows, self.file.finish()?))
+    }
+}
+
+/// The columns of a log file in which these fields have columns of their own.
+pub(crate) fn file_columns(promoted: &[String]) -> Vec<LogColumn> {
+    let fixed = [LogColumn::Time, LogColumn::Stream, LogColumn::Level, LogColumn::Line, LogColumn::Fields];
+    fixed.into_iter().chain(promoted.iter().cloned().map(LogColumn::Field)).collect()
+}
+
 /// Writes all entries into a file at exactly this path, on disk; gives rows and bytes.
 pub(crate) fn write_logs(path: PathBuf, rows: &LogRows) -> Result<(u64, u64), Error> {
-    let promoted = promoted_fields(rows);
+    let promoted = choose_promoted(rows.field_counts(), rows.entries());
+    let columns = file_columns(&promoted);
     let elsewhere: HashSet<&str> = promoted.iter().map(String::as_str).collect();
-    let mut columns = vec![LogColumn::Time, LogColumn::Stream, LogColumn::Level, LogColumn::Line, LogColumn::Fields];
-    columns.extend(promoted.iter().cloned().map(LogColumn::Field));
-    let column = |name: &str| ColumnPath::from(name);
-    let properties = properties(1)
-        .set_column_dictionary_enabled(column("ts"), false)
-        .set_column_encoding(column("ts"), Encoding::DELTA_BINARY_PACKED)
-        .set_column_dictionary_enabled(column("line"), false)
-        .set_column_encoding(column("line"), Encoding::DELTA_LENGTH_BYTE_ARRAY)
-        .set_data_page_row_count_limit(BATCH_ROWS);
     let addresses = rows.select(|_| true, (i64::MIN, i64::MAX));
-    let mut file = ParquetFile::create(path, schema_of(&columns), properties.build())?;
+    let mut writer = LogWriter::create(path, promoted.clone(), FLUSH_ZSTD)?;
     for group in addresses.chunks(BATCH_ROWS) {
-        file.write(&to_columns(rows, group, &columns, &elsewhere)?)?;
+        writer.write(&to_columns(rows, group, &columns, &elsewhere)?)?;
     }
-    let mut streams: Vec<(BTreeMap<&str, &str>, u64)> = Vec::new();
     for run in addresses.chunk_by(|&left, &right| Arc::ptr_eq(rows.get(left).stream(), rows.get(right).stream())) {
         let Some(&first) = run.first() else { continue };
-        streams.push((rows.get(first).stream().iter().collect(), run.len() as u64));
+        writer.end_stream(rows.get(first).stream(), run.len() as u64);
     }
-    file.note(STREAMS_KEY, serde_json::to_string(&streams).expect("BUG: labels that are not JSON"));
-    file.note(FIELDS_KEY, serde_json::to_string(&promoted).expect("BUG: names that are not JSON"));
-    Ok((addresses.len() as u64, file.finish()?))
+    writer.finish()
 }
 
 impl LogSummary {
@@ -171,8 +210,9 @@ impl LogSummary {
     }
 }
 
-fn promoted_fields(rows: &LogRows) -> Vec<String> {
-    let enough = rows.entries().div_ceil(PROMOTION_ROWS);
-    let frequent = rows.field_counts().into_iter().take_while(|&(_, count)| count >= enough);
+/// The fields that get columns of their own, from how many of the rows have each, most frequent first.
+pub(crate) fn choose_promoted(counts: Vec<(Arc<str>, u64)>, rows: u64) -> Vec<String> {
+    let enough = rows.div_ceil(PROMOTION_ROWS);
+    let frequent = counts.into_iter().take_while(|&(_, count)| count >= enough);
     frequent.take(MAX_PROMOTED_FIELDS).map(|(name, _)| name.as_ref().to_owned()).collect()
 }

@@ -9,6 +9,7 @@ pub(crate) mod file;
 pub(crate) mod samples;
 pub(crate) mod sample_reader;
 pub(crate) mod series;
+pub(crate) mod series_reader;
 pub(crate) mod logs;
 pub(crate) mod table;
 pub(crate) mod decode;

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int8Array, Int64Array, TimestampMilli
 use arrow::record_batch::RecordBatch;
 use cepmon_model::{SeriesId, is_stale};
 use parquet::basic::Encoding;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
@@ -17,6 +18,9 @@ use crate::number::{integer_scale, to_whole};
 
 /// Rows that are gathered before they go to the Parquet writer.
 const BATCH_ROWS: usize = 64 * 1024;
+
+/// What a flush compresses with.
+const FLUSH_ZSTD: i32 = 3;
 
 /// Floating-point values that decide about their encoding.
 const TRIAL_VALUES: usize = 64 * 1024;
@@ -35,7 +39,12 @@ pub(crate) struct SamplesWriter {
 impl SamplesWriter {
     /// Begins a file whose floating-point values look like `trial`, see [`needs_floats`].
     pub(crate) fn create(path: PathBuf, trial: &[f64]) -> Result<Self, Error> {
-        let file = ParquetFile::create(path, samples_schema(), sample_properties(smaller_encoding(trial)?))?;
+        Self::create_encoded(path, smaller_encoding(trial)?, FLUSH_ZSTD)
+    }
+
+    /// Begins a file whose floating-point values get a known encoding.
+    pub(crate) fn create_encoded(path: PathBuf, float_encoding: Encoding, zstd_level: i32) -> Result<Self, Error> {
+        let file = ParquetFile::create(path, samples_schema(), sample_properties(float_encoding, zstd_level))?;
         let (ids, timestamps) = (Vec::with_capacity(BATCH_ROWS), Vec::with_capacity(BATCH_ROWS));
         let (integers, scales, floats) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self { file, rows: 0, ids, timestamps, integers, scales, floats })
@@ -84,11 +93,24 @@ pub(crate) fn needs_floats(values: &[f64]) -> bool {
     integer_scale(values).is_none()
 }
 
-fn sample_properties(float_encoding: Encoding) -> WriterProperties {
+/// The encoding of floating-point values in a samples file, if it has any.
+pub(crate) fn float_encoding(footer: &ParquetMetaData) -> Option<Encoding> {
+    let chunks = footer.row_groups().iter().flat_map(|group| group.columns());
+    let mut floats = chunks.filter(|chunk| chunk.column_path().string() == "v_f64");
+    let is_split = |encodings: &ColumnChunkMetaData| encodings.encodings().any(|encoding| encoding == Encoding::BYTE_STREAM_SPLIT);
+    let has_values = |chunk: &ColumnChunkMetaData| {
+        let nulls = chunk.statistics().and_then(|statistics| statistics.null_count_opt()).unwrap_or_default();
+        nulls < chunk.num_values().cast_unsigned()
+    };
+    let chunk = floats.find(|chunk| has_values(chunk))?;
+    Some(if is_split(chunk) { Encoding::BYTE_STREAM_SPLIT } else { Encoding::PLAIN })
+}
+
+fn sample_properties(float_encoding: Encoding, zstd_level: i32) -> WriterProperties {
     let column = |name: &str| ColumnPath::from(name);
     // An id repeats for as many rows as its series has. Measured with 100 rows per series, 2026-11: dictionary 0.10 bytes per sample, PLAIN
     // 0.11 (and 66 times as much to decompress), DELTA_BINARY_PACKED 0.40, since each change of series spoils a block of differences.
-    properties(3)
+    properties(zstd_level)
         .set_dictionary_enabled(false)
         .set_column_dictionary_enabled(column("series_id"), true)
         .set_column_encoding(column("ts"), Encoding::DELTA_BINARY_PACKED)
@@ -109,8 +131,8 @@ fn smaller_encoding(trial: &[f64]) -> Result<Encoding, Error> {
         let column: ArrayRef = Arc::new(Float64Array::from(values.to_vec()));
         let batch = RecordBatch::try_from_iter([("v_f64", column)]).map_err(Error::columns("samples"))?;
         let failed = |error| Error::parquet("try to write", "samples.parquet".as_ref())(error);
-        let mut writer =
-            parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(sample_properties(encoding))).map_err(failed)?;
+        let mut writer = parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), Some(sample_properties(encoding, FLUSH_ZSTD)))
+            .map_err(failed)?;
         writer.write(&batch).map_err(failed)?;
         Ok(writer.into_inner().map_err(failed)?.len())
     };

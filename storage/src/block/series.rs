@@ -4,16 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
-use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
-use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
-use hashbrown::HashMap;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray, UInt64Array};
+use cepmon_model::{LabelSet, METRIC_NAME, MetricMetadata, SeriesId};
 
 use super::block_file::BlockFile;
 use super::file::{self, ParquetFile, properties};
 use super::map::{append_labels, label_map_builder};
 use super::schema::series_schema;
+use super::series_reader::SeriesRows;
 use crate::Error;
 use crate::index::LabelIndex;
 
@@ -21,7 +19,7 @@ use crate::index::LabelIndex;
 const SUMMARY_KEY: &str = "cepmon.metrics";
 
 /// Rows that are gathered before they go to the Parquet writer.
-const BATCH_ROWS: usize = 4096;
+pub(super) const BATCH_ROWS: usize = 4096;
 
 /// One row of a series file.
 #[derive(Debug)]
@@ -33,7 +31,7 @@ pub(crate) struct SeriesRow {
 }
 
 /// Where a series' samples lie, and from when they are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RowPlace {
     pub(crate) first_row: u64,
     pub(crate) rows: u64,
@@ -133,15 +131,13 @@ pub(crate) struct BlockIndex {
 
 impl BlockIndex {
     pub(crate) fn read(file: &BlockFile) -> Result<Self, Error> {
-        let batches = ParquetRecordBatchReaderBuilder::try_new(file.open()?)
-            .and_then(|builder| builder.with_batch_size(BATCH_ROWS).build())
-            .map_err(file.failure())?;
         let mut index = Self { index: LabelIndex::default(), ids: Vec::new(), places: Vec::new(), metadata: Vec::new() };
-        let mut distinct = HashMap::new();
-        for batch in batches {
-            let batch = batch.map_err(file.failure())?;
-            let added = index.add(&batch, &mut distinct);
-            added.ok_or_else(|| file.damaged("its columns are not those of the layout"))?;
+        for (position, row) in (0u32..).zip(SeriesRows::open(file)?) {
+            let row = row?;
+            index.index.insert(position, &row.labels);
+            index.ids.push(row.id);
+            index.places.push(row.place);
+            index.metadata.push(row.metadata);
         }
         Ok(index)
     }
@@ -190,36 +186,5 @@ impl BlockIndex {
     /// Bytes of memory behind it.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.index.heap_bytes() + self.ids.capacity() * (size_of::<SeriesId>() + size_of::<RowPlace>() + size_of::<Arc<MetricMetadata>>())
-    }
-
-    fn add(&mut self, batch: &RecordBatch, distinct: &mut HashMap<(String, String, String), Arc<MetricMetadata>>) -> Option<()> {
-        let numbers = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?.values());
-        let times = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<TimestampMillisecondType>()?.values());
-        let texts = |name: &str| batch.column_by_name(name)?.as_string_opt::<i32>();
-        let ids = batch.column_by_name("series_id")?.as_primitive_opt::<UInt64Type>()?.values();
-        let (metric, kind, unit, help) = (texts("metric")?, texts("type")?, texts("unit")?, texts("help")?);
-        let (first_row, rows, min_ts, max_ts) = (numbers("first_row")?, numbers("rows")?, times("min_ts")?, times("max_ts")?);
-        let maps = batch.column_by_name("labels")?.as_map_opt()?;
-        let (keys, values) = (maps.keys().as_string_opt::<i32>()?, maps.values().as_string_opt::<i32>()?);
-        let offsets = maps.value_offsets();
-        let mut pairs = Vec::new();
-        for row in 0..batch.num_rows() {
-            pairs.clear();
-            pairs.push((METRIC_NAME, metric.value(row)));
-            pairs.extend((offsets[row] as usize..offsets[row + 1] as usize).map(|entry| (keys.value(entry), values.value(entry))));
-            // The metric's name is not in the map, and names before it in the alphabet are (`A`).
-            pairs.sort_unstable_by_key(|&(name, _)| name);
-            self.index.insert(u32::try_from(self.ids.len()).ok()?, &LabelSet::from_sorted(pairs.iter().copied()));
-            self.ids.push(SeriesId(ids[row]));
-            let (first_row, rows) = (first_row[row].cast_unsigned(), rows[row].cast_unsigned());
-            self.places.push(RowPlace { first_row, rows, min_ts: min_ts[row], max_ts: max_ts[row] });
-            let key = (kind.value(row).to_owned(), unit.value(row).to_owned(), help.value(row).to_owned());
-            let metadata = distinct.entry(key).or_insert_with_key(|(kind, unit, help)| {
-                let kind = MetricKind::from_name(kind).unwrap_or_default();
-                Arc::new(MetricMetadata { kind, unit: unit.clone(), help: help.clone() })
-            });
-            self.metadata.push(Arc::clone(metadata));
-        }
-        Some(())
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{filter_record_batch, sort_to_indices, take_record_batch};
-use arrow::datatypes::TimestampMillisecondType;
+use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Encoding;
 use parquet::schema::types::ColumnPath;
@@ -17,12 +17,17 @@ use crate::{Error, TableDef};
 
 /// Writes rows into a file at exactly this path, on disk; gives the file's bytes. The batch is sorted by [`sort_by_time`].
 pub(crate) fn write_table(path: PathBuf, batch: &RecordBatch) -> Result<u64, Error> {
+    let mut file = create_table_file(path, batch.schema())?;
+    file.write(batch)?;
+    file.finish()
+}
+
+/// Begins a file at exactly this path.
+pub(crate) fn create_table_file(path: PathBuf, schema: SchemaRef) -> Result<ParquetFile, Error> {
     let ts = || ColumnPath::from("ts");
     let properties =
         properties(3).set_column_dictionary_enabled(ts(), false).set_column_encoding(ts(), Encoding::DELTA_BINARY_PACKED).build();
-    let mut file = ParquetFile::create(path, batch.schema(), properties)?;
-    file.write(batch)?;
-    file.finish()
+    ParquetFile::create(path, schema, properties)
 }
 
 /// Rows in the order of their times; rows of one time stay in the order of arrival as far as the sort allows.
@@ -48,15 +53,22 @@ pub(crate) fn between(table: &'static str, batch: &RecordBatch, (start, end): (i
     filter_record_batch(batch, &keep).map_err(Error::columns(table))
 }
 
-/// Reads the rows of a file between two times, inclusive.
-pub(crate) fn read_table(file: &BlockFile, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
+/// The rows of a file, batch by batch, in the columns of today.
+pub(crate) fn table_batches<'a>(
+    file: &'a BlockFile,
+    table: &'a TableDef,
+) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + use<'a>, Error> {
     let batches = ParquetRecordBatchReaderBuilder::try_new(file.open()?)
         .and_then(|builder| builder.with_batch_size(8192).build())
         .map_err(file.failure())?;
+    Ok(batches.map(move |batch| fit(&batch.map_err(file.failure())?, file, table)))
+}
+
+/// Reads the rows of a file between two times, inclusive.
+pub(crate) fn read_table(file: &BlockFile, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
     let mut found = Vec::new();
-    for batch in batches {
-        let batch = fit(&batch.map_err(file.failure())?, file, table)?;
-        let batch = between(table.name, &batch, range)?;
+    for batch in table_batches(file, table)? {
+        let batch = between(table.name, &batch?, range)?;
         if batch.num_rows() > 0 {
             found.push(batch);
         }

@@ -31,13 +31,24 @@ pub const FAULT_POINTS: [&str; 9] = [
     "log-cut",
 ];
 
+/// The fault points in the order in which a compaction or a deletion passes them. A deletion passes those of a flush before.
+pub const REWRITE_FAULT_POINTS: [&str; 7] = [
+    "rewrite-began",
+    "rewrite-rows-written",
+    "rewrite-written",
+    "rewrite-block-named",
+    "rewrite-manifest-aside",
+    "rewrite-manifest-renamed",
+    "rewrite-published",
+];
+
 impl Faults {
     /// No fault point.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// One fault point of [`FAULT_POINTS`].
+    /// One fault point of [`FAULT_POINTS`] or [`REWRITE_FAULT_POINTS`].
     pub fn armed(point: impl Into<String>, action: FaultAction) -> Self {
         Self { armed: Some((point.into(), action)) }
     }
@@ -54,7 +65,7 @@ impl Faults {
 
     /// Passes a point, or not.
     pub(crate) fn pass(&self, point: &'static str) -> Result<(), Error> {
-        debug_assert!(FAULT_POINTS.contains(&point), "unlisted fault point {point}");
+        debug_assert!(FAULT_POINTS.contains(&point) || REWRITE_FAULT_POINTS.contains(&point), "unlisted fault point {point}");
         match &self.armed {
             Some((armed, action)) if armed == point => match action {
                 FaultAction::Abort => std::process::abort(),

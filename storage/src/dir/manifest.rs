@@ -1,4 +1,5 @@
-//! The manifest: which blocks live and where the log begins that is not in them. Renaming it is the one commit point of a flush.
+//! The manifest: which blocks live and where the log begins that is not in them. Renaming it is the one commit point of a flush
+//! and of a compaction.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -35,6 +36,9 @@ pub(crate) struct BlockEntry {
     pub(crate) max_ts: i64,
     /// Bytes of all its files.
     pub(crate) bytes: u64,
+    /// How often its rows were merged: 0 = as flushed, see `compact/plan.rs`.
+    #[serde(default)]
+    pub(crate) level: u8,
 }
 
 /// All that a reader needs to know which files count.
@@ -97,11 +101,16 @@ impl Manifest {
     /// Makes this the manifest. When it returns `Ok`, the change survives a power cut; on an error the old one may or may not
     /// still stand, and both name only files that exist.
     pub(crate) fn store(&self, layout: &Layout, faults: &Faults) -> Result<(), Error> {
+        self.store_passing(layout, faults, ["manifest-aside", "manifest-renamed"])
+    }
+
+    /// [`store`](Self::store) with fault points of one's own: before and after the rename.
+    pub(crate) fn store_passing(&self, layout: &Layout, faults: &Faults, [aside, renamed]: [&'static str; 2]) -> Result<(), Error> {
         let path = layout.manifest();
         atomic::write_aside(&path, self.to_text().as_bytes())?;
-        faults.pass("manifest-aside")?;
+        faults.pass(aside)?;
         atomic::commit(&path)?;
-        faults.pass("manifest-renamed")
+        faults.pass(renamed)
     }
 
     /// JSON whose first line is the checksum of the others.
@@ -145,8 +154,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let layout = Layout::new(dir.path(), "default");
         assert_eq!(Manifest::load(&layout).unwrap(), Manifest::default());
-        let entry =
-            BlockEntry { name: "00000001".into(), kind: BlockKind::Table("scrapes".into()), rows: 3, min_ts: -1, max_ts: 5, bytes: 9 };
+        let entry = BlockEntry {
+            name: "00000001".into(),
+            kind: BlockKind::Table("scrapes".into()),
+            rows: 3,
+            min_ts: -1,
+            max_ts: 5,
+            bytes: 9,
+            level: 1,
+        };
         let manifest = Manifest { wal_from: 7, next_block: 2, blocks: vec![entry], ..Manifest::default() };
         manifest.store(&layout, &Faults::none()).unwrap();
         assert_eq!(Manifest::load(&layout).unwrap(), manifest);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use cepmon_model::{LabelSet, MetricMetadata, SeriesId, is_stale};
 
-use super::Head;
 use super::arena::{ChunkAddress, Pages};
 use super::chunk::{self, OpenChunk};
 use super::late::LateSamples;
 use super::view::merge_late;
+use super::{Head, NO_SAMPLE};
+use crate::Deletion;
 
 /// A series that gave no sample for an hour leaves the head at the next flush.
 const IDLE_MS: i64 = 3_600_000;
@@ -102,6 +103,19 @@ impl Head {
     /// Labels and metadata of a series that is being flushed.
     pub(crate) fn describe(&self, slot: u32) -> (LabelSet, Arc<MetricMetadata>) {
         (self.index.labels(slot), Arc::clone(self.metadata.get(self.slots[slot as usize].metadata)))
+    }
+
+    /// After a deletion from blocks: forgets the last sample of series that are meant and have none in memory, so that an equal one can
+    /// be stored again.
+    pub(crate) fn forget(&mut self, deletion: &Deletion) {
+        let numbers = deletion.selectors.iter().flat_map(|matchers| self.index.select(matchers));
+        for slot in numbers.collect::<Vec<_>>() {
+            let place = &mut self.slots[slot as usize];
+            let is_empty = place.open.count() == 0 && place.chunk == ChunkAddress::NONE && place.late.is_none();
+            if is_empty && (deletion.start..=deletion.end).contains(&place.last_timestamp) {
+                (place.last_timestamp, place.last_value) = (NO_SAMPLE, 0);
+            }
+        }
     }
 
     /// After the frozen part is in blocks: lets series go that ended or were idle for an hour before `youngest`, the frozen part's last

@@ -41,13 +41,13 @@ struct LogBatches {
 /// Begins a scan. It sees every append that has returned and keeps the blocks of this moment.
 pub(super) fn scan_logs(shared: &Shared, scan: &LogScan) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + Send + use<>, Error> {
     let columns = requested_columns(scan)?;
-    let range = (scan.start_ns, scan.end_ns);
-    let (blocks, memory) = {
+    let (range, blocks, memory) = {
         let state = shared.read();
+        let range = (scan.start_ns.max(state.oldest_log_ns), scan.end_ns);
         let blocks = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Logs && block.overlaps(range));
         let mut memory: Vec<Arc<LogRows>> = state.frozen.iter().map(|frozen| Arc::clone(&frozen.logs)).collect();
         memory.push(Arc::new(state.logs.rows().clone()));
-        (blocks.cloned().collect::<Vec<_>>(), memory)
+        (range, blocks.cloned().collect::<Vec<_>>(), memory)
     };
     let mut sources = Vec::new();
     for block in blocks {
@@ -171,7 +171,7 @@ impl Iterator for LogBatches {
     }
 }
 
-fn from_block(
+pub(crate) fn from_block(
     batch: &RecordBatch,
     block: &Block,
     footer: &Footer,

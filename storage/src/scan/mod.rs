@@ -3,8 +3,8 @@
 
 mod request;
 mod snapshot;
-mod samples;
-mod logs;
+pub(crate) mod samples;
+pub(crate) mod logs;
 mod tables;
 pub(crate) mod known;
 

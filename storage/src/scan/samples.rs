@@ -36,13 +36,14 @@ pub(super) fn scan_samples(
     shared: &Shared,
     scan: &SampleScan,
 ) -> Result<impl Iterator<Item = Result<SeriesSamples, Error>> + Send + use<>, Error> {
-    let range = (scan.start, scan.end);
-    let (head, blocks) = {
+    let (range, head, blocks) = {
         let state = shared.read();
+        // Whole blocks leave when all of them is too old; until then what is too old is not shown.
+        let range = (scan.start.max(state.oldest_sample), scan.end);
         let frozen = state.frozen.as_ref().map(|frozen| &frozen.samples);
         let head = state.head.view(&scan.matchers, range, frozen);
         let blocks = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics && block.overlaps(range));
-        (head, blocks.cloned().collect::<Vec<_>>())
+        (range, head, blocks.cloned().collect::<Vec<_>>())
     };
     let mut sources = Vec::new();
     for block in &blocks {
@@ -127,7 +128,7 @@ impl Iterator for MergedSamples {
 }
 
 /// Sorts samples by time unless they are sorted, and keeps the first of equal times.
-fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
+pub(crate) fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
     if timestamps.is_sorted_by(|a, b| a < b) {
         return;
     }

@@ -35,19 +35,20 @@ impl Snapshot {
 
     /// What is known of the series that match, in the order of `LabelSet`.
     pub fn series(&self, matchers: &[Matcher]) -> Result<Vec<SeriesInfo>, Error> {
-        let (head, blocks) = {
+        let (head, blocks, oldest) = {
             let state = self.storage.shared.read();
             let frozen = state.frozen.as_ref().map(|frozen| &frozen.samples);
-            (state.head.series_info(matchers, frozen), metric_blocks(&state.blocks))
+            (state.head.series_info(matchers, frozen), metric_blocks(&state.blocks), state.oldest_sample)
         };
         let mut infos: BTreeMap<Arc<LabelSet>, SeriesInfo> = BTreeMap::new();
         for block in &blocks {
             let index = self.storage.shared.cache.index(block)?;
-            for position in index.select(matchers, (i64::MIN, i64::MAX)) {
+            for position in index.select(matchers, (oldest, i64::MAX)) {
                 let labels = Arc::new(index.labels(position));
                 let place = index.place(position);
                 let (metadata, id) = (index.metadata(position).as_ref().clone(), index.id(position));
-                let info = SeriesInfo { id, labels: Arc::clone(&labels), metadata, min_time: place.min_ts, max_time: place.max_ts };
+                let info =
+                    SeriesInfo { id, labels: Arc::clone(&labels), metadata, min_time: place.min_ts.max(oldest), max_time: place.max_ts };
                 merge_info(&mut infos, labels, info);
             }
         }

@@ -83,6 +83,8 @@ impl Shared {
         self.sync_log()?;
         new.manifest.store(&self.layout, faults)?;
         let mut state = self.write();
+        // A compaction may have taken numbers meanwhile.
+        new.manifest.next_block = new.manifest.next_block.max(state.manifest.next_block);
         state.manifest = new.manifest;
         state.blocks.extend(new.blocks);
         state.frozen = None;

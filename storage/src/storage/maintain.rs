@@ -45,6 +45,8 @@ impl Storage {
             }
             let max_age = self.shared.options.metrics_retention.max_age_ms;
             state.oldest_sample = max_age.map_or(i64::MIN, |age| now.saturating_sub(age));
+            let max_age = self.shared.options.logs_retention.max_age_ms;
+            state.oldest_log_ns = max_age.map_or(i64::MIN, |age| now.saturating_sub(age).saturating_mul(NS_PER_MS));
         }
         // Retention first: it may make the room that the flush needs.
         report.removed_blocks = self.shared.apply_retention(now)?;
@@ -91,6 +93,7 @@ impl Shared {
         manifest.blocks.retain(|entry| !gone.contains(&entry.name));
         manifest.store(&self.layout, &self.options.faults)?;
         let mut state = self.write();
+        manifest.next_block = manifest.next_block.max(state.manifest.next_block);
         state.manifest = manifest;
         for block in state.blocks.extract_if(.., |block| gone.contains(&block.entry.name)) {
             block.retire();

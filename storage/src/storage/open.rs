@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use hashbrown::HashSet;
 
+use super::compact::Compaction;
 use super::maintain::FIRST_RETRY_MS;
 use super::save::remove_unfinished;
 use super::{OpenReport, Shared, State, Storage, Totals};
@@ -61,12 +62,14 @@ impl Storage {
             retry_at: None,
             retry_after_ms: FIRST_RETRY_MS,
             oldest_sample: i64::MIN,
+            oldest_log_ns: i64::MIN,
             accepted: Vec::new(),
             records: Vec::new(),
         };
         let shared = Shared {
             options,
             layout,
+            compaction: Compaction::default(),
             state: RwLock::new(state),
             flushing: Mutex::new(()),
             cache: BlockCache::default(),

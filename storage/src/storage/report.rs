@@ -103,6 +103,19 @@ pub struct SetAside {
     pub place: PathBuf,
 }
 
+/// What a merge of blocks did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompactionReport {
+    /// Blocks that were merged.
+    pub inputs: u64,
+    /// Blocks that they became.
+    pub outputs: u64,
+    /// Bytes of the merged blocks.
+    pub input_bytes: u64,
+    /// Bytes of the new ones.
+    pub output_bytes: u64,
+}
+
 /// Counters and sizes, for `/metrics`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StorageStats {
@@ -122,6 +135,8 @@ pub struct StorageStats {
     pub blocks: u64,
     /// Live blocks that were found damaged since start.
     pub damaged_blocks: u64,
+    /// Live blocks that hold a whole day (or window) of their kind.
+    pub whole_blocks: u64,
     /// Bytes of live blocks.
     pub block_bytes: u64,
     /// Bytes of the live blocks that hold samples.
@@ -146,4 +161,12 @@ pub struct StorageStats {
     pub flush_failures_total: u64,
     /// Appends that the log refused (disk full and the like) since start.
     pub append_failures_total: u64,
+    /// Merges of blocks that were committed since start.
+    pub compactions_total: u64,
+    /// Merges of blocks that failed since start.
+    pub compaction_failures_total: u64,
+    /// Bytes of the blocks that were merged since start.
+    pub compacted_input_bytes_total: u64,
+    /// Bytes of the blocks that they became.
+    pub compacted_output_bytes_total: u64,
 }

@@ -6,9 +6,11 @@ use cepmon_model::{LabelSet, Matcher, MetricMetadata};
 
 use super::*;
 use crate::dir::manifest::BlockKind;
-use crate::{Faults, SampleScan, SeriesSamples};
+use crate::{Error, Faults, SampleScan, SeriesSamples};
 
 mod model;
+mod compact;
+mod delete;
 mod life;
 mod logs;
 mod rows;

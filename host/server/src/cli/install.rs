@@ -151,7 +151,7 @@ fn decide(grants_more: bool, yes: bool, accept_capabilities: bool, is_terminal: 
 }
 
 /// Asks on standard error, so that the question is seen also when the output goes to a file.
-fn is_yes(question: &str, input: &mut impl BufRead) -> io::Result<bool> {
+pub(super) fn is_yes(question: &str, input: &mut impl BufRead) -> io::Result<bool> {
     let mut stderr = io::stderr();
     write!(stderr, "{question} [y/N] ")?;
     stderr.flush()?;

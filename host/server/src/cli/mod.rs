@@ -8,6 +8,7 @@ mod backup;
 mod bundle;
 mod check;
 mod compile;
+mod delete;
 mod folders;
 mod http_client;
 mod install;
@@ -48,6 +49,8 @@ enum Command {
     Serve(ServeArgs),
     /// Ask SQL of a running server, or of a data directory that no server uses
     Sql(sql::SqlArgs),
+    /// Delete samples or log lines of a running server, by selector and time
+    Delete(delete::DeleteArgs),
     /// Build, install, list and remove plugins, and say what they may do
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -90,6 +93,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => crate::serve::run(args),
         Command::Sql(args) => sql::run(&args, &mut output),
+        Command::Delete(args) => delete::run(&args, &mut output),
         Command::Plugin(command) => plugin::run(&command, &mut output),
         Command::Backup(args) => backup::run(&args, &mut output),
         Command::Restore(args) => backup::restore::run(&args, &mut output),

@@ -30,6 +30,9 @@ pub(crate) enum WebError {
          (prometheus.WriteRequest) with encoding snappy"
     )]
     WriteForm { content_type: String, encoding: String },
+    /// A parameter of the request says nothing that can be done.
+    #[error("{problem}")]
+    Parameter { problem: String },
     /// None of our forms of a result is acceptable.
     #[error(
         "cannot answer in a form of \"{accept}\"; accept application/json, text/csv, text/plain, application/vnd.apache.arrow.stream \
@@ -70,7 +73,7 @@ impl WebError {
             Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
             Self::WriteForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Reload(_) | Self::Write(_) => StatusCode::BAD_REQUEST,
+            Self::Reload(_) | Self::Write(_) | Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
         }
@@ -80,7 +83,7 @@ impl WebError {
         match self {
             Self::Sql(error) => sql_kind(error),
             Self::Storage(_) => "storage",
-            Self::Body(_) | Self::NotAcceptable { .. } | Self::Write(_) | Self::WriteForm { .. } => "request",
+            Self::Body(_) | Self::NotAcceptable { .. } | Self::Write(_) | Self::WriteForm { .. } | Self::Parameter { .. } => "request",
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",
@@ -144,6 +147,39 @@ impl IntoResponse for WebError {
         };
         let error = BodyError { message, kind: self.kind(), line: position.map(|at| at.line), column: position.map(|at| at.column) };
         (status, Json(Body { error })).into_response()
+    }
+}
+
+/// An error of a path that Prometheus has too, in Prometheus's form: `{"status": "error", "errorType", "error"}`.
+#[derive(Debug)]
+pub(crate) struct PrometheusError(WebError);
+
+impl From<WebError> for PrometheusError {
+    fn from(error: WebError) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for PrometheusError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Body {
+            status: &'static str,
+            error_type: &'static str,
+            error: String,
+        }
+        let status = self.0.status();
+        let error_type = match status {
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            status if status.is_client_error() => "bad_data",
+            _ => "internal",
+        };
+        let error = chain(&self.0);
+        if error_type == "internal" {
+            tracing::error!(%status, error, "request failed");
+        }
+        (status, Json(Body { status: "error", error_type, error })).into_response()
     }
 }
 

@@ -4,6 +4,7 @@
 //! read again; [`App::start`] makes the rest work. Scraping, rules and delivery are elsewhere: they come in through [`Control`].
 
 mod accept;
+mod delete;
 mod error;
 mod failures;
 mod host_guard;
@@ -110,6 +111,9 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
         .route("/api/v1/admin/flush", post(life::flush))
         .route("/api/v1/admin/tsdb/snapshot", post(rescue::snapshot))
         .route("/api/v1/admin/blocks/{name}/set-aside", post(rescue::set_aside))
+        .route("/api/v1/admin/tsdb/delete_series", post(delete::delete_series).put(delete::delete_series))
+        .route("/api/v1/admin/tsdb/clean_tombstones", post(delete::clean_tombstones).put(delete::clean_tombstones))
+        .route("/loki/api/v1/delete", post(delete::delete_logs).put(delete::delete_logs))
         .route("/api/v1/admin/plugins/{name}/failures", get(failures::show_failures))
         .route("/api/v1/cepmon/state", get(state::show_state))
         .route("/metrics", get(metrics::show_metrics))

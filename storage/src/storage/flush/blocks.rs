@@ -72,7 +72,7 @@ impl Shared {
         if frozen.samples.samples == 0 {
             return Ok(());
         }
-        let mut entry = self.new_entry(new, BlockKind::Metrics);
+        let mut entry = self.next_entry(new, BlockKind::Metrics);
         let path = self.begin(new, &entry);
         let aside = atomic::aside(&path);
         atomic::create_folders(&aside)?;
@@ -135,7 +135,7 @@ impl Shared {
     fn write_logs(&self, frozen: &Frozen, new: &mut NewBlocks, report: &mut FlushReport) -> Result<(), Error> {
         if frozen.logs.entries() > 0 {
             let (min_ts, max_ts) = frozen.logs.time_range();
-            let mut entry = BlockEntry { min_ts, max_ts, ..self.new_entry(new, BlockKind::Logs) };
+            let mut entry = BlockEntry { min_ts, max_ts, ..self.next_entry(new, BlockKind::Logs) };
             let path = self.begin(new, &entry);
             (entry.rows, entry.bytes) = write_logs(atomic::aside(&path), &frozen.logs)?;
             atomic::commit(&path)?;
@@ -150,7 +150,7 @@ impl Shared {
             let batch = sort_by_time(rows.table.name, &rows.concat()?)?;
             let Some((min_ts, max_ts)) = time_range(&batch) else { continue };
             let kind = BlockKind::Table(rows.table.name.to_owned());
-            let mut entry = BlockEntry { rows: rows.count, min_ts, max_ts, ..self.new_entry(new, kind) };
+            let mut entry = BlockEntry { rows: rows.count, min_ts, max_ts, ..self.next_entry(new, kind) };
             let path = self.begin(new, &entry);
             entry.bytes = write_table(atomic::aside(&path), &batch)?;
             atomic::commit(&path)?;
@@ -162,12 +162,10 @@ impl Shared {
 
     /// An entry with a number that was never given before: a flush that fails after its manifest was renamed must not write over files
     /// that it names.
-    fn new_entry(&self, new: &mut NewBlocks, kind: BlockKind) -> BlockEntry {
-        let mut state = self.write();
-        let number = state.manifest.next_block;
-        state.manifest.next_block += 1;
-        new.manifest.next_block = state.manifest.next_block;
-        BlockEntry { name: format!("{number:08}"), kind, rows: 0, min_ts: i64::MAX, max_ts: i64::MIN, bytes: 0 }
+    fn next_entry(&self, new: &mut NewBlocks, kind: BlockKind) -> BlockEntry {
+        let entry = self.new_entry(kind);
+        new.manifest.next_block = self.read().manifest.next_block;
+        entry
     }
 
     /// Notes where a block will be.

@@ -9,9 +9,11 @@ use crate::{Cell, LogEntry, LogScan, SCRAPES};
 const DIR_VARIABLE: &str = "CEPMON_TEST_CRASH_DIR";
 const FLUSH_EVERY: i64 = 7;
 const SERIES: usize = 5;
+/// The samples' day is over by then, so every block is merged at once.
+const TEN_DAYS_MS: i64 = 864_000_000;
 
-/// Appends batch after batch of samples, a log line, a row and a key, says each batch's number when it is acknowledged, flushes now and
-/// then. It ends only by dying; without the variable it is no test and does nothing.
+/// Appends batch after batch of samples, a log line, a row and a key, says each batch's number when it is acknowledged, flushes and merges
+/// now and then. It ends only by dying; without the variable it is no test and does nothing.
 #[test]
 fn child_that_appends_until_it_dies() {
     let Ok(dir) = std::env::var(DIR_VARIABLE) else { return };
@@ -27,6 +29,7 @@ fn child_that_appends_until_it_dies() {
         out.flush().unwrap();
         if batch % FLUSH_EVERY == FLUSH_EVERY - 1 {
             storage.flush().unwrap();
+            while storage.compact(TEN_DAYS_MS).unwrap().is_some() {}
         }
     }
 }
@@ -42,6 +45,54 @@ fn dying_between_any_two_steps_of_a_flush_loses_and_doubles_nothing() {
         let acknowledged = last_acknowledged(run_child(dir.path(), Some(point)), i64::MAX);
         check(dir.path(), acknowledged);
     }
+}
+
+#[test]
+fn dying_between_any_two_steps_of_a_merge_loses_and_doubles_nothing() {
+    for point in crate::REWRITE_FAULT_POINTS {
+        let dir = tempfile::tempdir().unwrap();
+        let acknowledged = last_acknowledged(run_child(dir.path(), Some(point)), i64::MAX);
+        assert_eq!(acknowledged, Some(FLUSH_EVERY - 1), "{point}");
+        check(dir.path(), acknowledged);
+        let again = last_acknowledged(run_child(dir.path(), Some(point)), i64::MAX);
+        assert!(again > acknowledged, "{point}");
+        check(dir.path(), again);
+    }
+}
+
+/// Deletes a series until it dies; without the variable it is no test and does nothing.
+#[test]
+fn child_that_deletes_until_it_dies() {
+    let Ok(dir) = std::env::var(DIR_VARIABLE) else { return };
+    let storage = Storage::open(StorageOptions::new(dir)).unwrap().0;
+    storage.delete_series(&series_zero(), "test", 0).unwrap();
+}
+
+#[test]
+fn dying_between_any_two_steps_of_a_deletion_deletes_all_or_nothing() {
+    let commit = crate::REWRITE_FAULT_POINTS.iter().position(|&point| point == "rewrite-manifest-renamed").unwrap();
+    for (step, point) in crate::REWRITE_FAULT_POINTS.into_iter().enumerate() {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path());
+        for time in 0..3 {
+            append(&storage, &[(0, time, 1.0), (1, time, 2.0)]);
+            storage.flush().unwrap();
+        }
+        append(&storage, &[(0, 3, 1.0), (1, 3, 2.0)]);
+        drop(storage);
+        let name = "storage::tests::crash::child_that_deletes_until_it_dies";
+        assert!(!spawn_child(dir.path(), Some(point), name).wait().unwrap().success(), "{point}");
+        let storage = open(dir.path());
+        let left = if step < commit { 4 } else { 0 };
+        assert_eq!(storage.count_series(&series_zero()).unwrap().rows, left, "{point}");
+        assert_eq!(scan(&storage, vec![Matcher::equal("n", "1")], 0, 9)[0].timestamps, [0, 1, 2, 3], "{point}");
+        storage.delete_series(&series_zero(), "test", 0).unwrap();
+        assert_eq!(storage.stats().block_samples, 4, "{point}");
+    }
+}
+
+fn series_zero() -> crate::Deletion {
+    crate::Deletion { selectors: vec![vec![Matcher::equal("n", "0")]], start: i64::MIN, end: i64::MAX }
 }
 
 #[test]
@@ -69,18 +120,57 @@ fn child_that_appends_to_a_full_disk() {
     writeln!(out, "failures {}", storage.stats().append_failures_total).unwrap();
 }
 
+/// Flushes eight blocks that fit and merges them into one that does not; says what came of it. Without the variable it is no test and does
+/// nothing.
+#[test]
+fn child_that_merges_on_a_full_disk() {
+    let Ok(dir) = std::env::var(DIR_VARIABLE) else { return };
+    let storage = open(dir.as_ref());
+    let series = storage.series_ref(&labels(0), &MetricMetadata::default()).unwrap();
+    let noise = |index: i64| ((index.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed()) >> 11) as f64).sqrt();
+    for block in 0..8 {
+        let samples: Vec<_> = (0..1500).map(|index| (series, 1500 * block + index, noise(1500 * block + index))).collect();
+        storage.append(&samples).unwrap();
+        storage.flush().unwrap();
+    }
+    let error = storage.compact(TEN_DAYS_MS).unwrap_err();
+    storage.append(&[(series, 1 << 30, 1.0)]).unwrap();
+    storage.flush().unwrap();
+    let stats = storage.stats();
+    writeln!(std::io::stdout(), "failures {} blocks {} {error}", stats.compaction_failures_total, stats.blocks).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_stops_a_merge_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = run_on_a_full_disk(dir.path(), "storage::tests::crash::child_that_merges_on_a_full_disk");
+    assert!(output.contains("failures 1 blocks 9 cannot write"), "{output}");
+    let (storage, report) = Storage::open(options(dir.path())).unwrap();
+    assert_eq!((report.removed_files, report.problems.len()), (0, 0), "the failed merge left files");
+    assert_eq!(scan(&storage, vec![], i64::MIN, i64::MAX)[0].timestamps.len(), 12_001);
+    while storage.compact(TEN_DAYS_MS).unwrap().is_some() {}
+    assert_eq!(scan(&storage, vec![], i64::MIN, i64::MAX)[0].timestamps.len(), 12_001);
+}
+
+/// What a child prints whose files may not grow beyond a limit.
+#[cfg(target_os = "linux")]
+fn run_on_a_full_disk(dir: &Path, test: &str) -> String {
+    let mut command = Command::new("sh");
+    // 64 blocks of 512 bytes or of 1 KiB, as the shell has it.
+    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    let output = command.env(DIR_VARIABLE, dir).env_remove("CEPMON_FAULT").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A limit on file sizes gives partial writes and errors just as a full disk does. It holds for each file, so an append that goes to a
 /// fresh segment succeeds again.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_refuses_whole_appends_and_loses_none_that_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
-    let mut command = Command::new("sh");
-    // 64 blocks of 512 bytes or of 1 KiB, as the shell has it.
-    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]).arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "storage::tests::crash::child_that_appends_to_a_full_disk", "--nocapture", "--test-threads=1"]);
-    let output = command.env(DIR_VARIABLE, dir.path()).env_remove("CEPMON_FAULT").output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = run_on_a_full_disk(dir.path(), "storage::tests::crash::child_that_appends_to_a_full_disk");
     let numbers = |word: &str| text.lines().filter_map(|line| line.rsplit_once(word)?.1.trim().parse().ok()).collect::<Vec<i64>>();
     let acknowledged = numbers("acknowledged ");
     let failures = numbers("failures ");
@@ -93,8 +183,12 @@ fn a_full_disk_refuses_whole_appends_and_loses_none_that_was_acknowledged() {
 }
 
 fn run_child(dir: &Path, fault: Option<&str>) -> Child {
+    spawn_child(dir, fault, "storage::tests::crash::child_that_appends_until_it_dies")
+}
+
+fn spawn_child(dir: &Path, fault: Option<&str>, test: &str) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "storage::tests::crash::child_that_appends_until_it_dies", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     command.env(DIR_VARIABLE, dir).stdout(Stdio::piped()).stderr(Stdio::null());
     match fault {
         Some(point) => command.env("CEPMON_FAULT", point),

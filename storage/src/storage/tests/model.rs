@@ -1,4 +1,4 @@
-//! Random appends, flushes and restarts against a map of maps.
+//! Random appends, flushes, merges, deletions, expiries and restarts against a map of maps.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,30 @@ enum Step {
     /// Series, time, value of each sample.
     Append(Vec<(usize, i64, u64)>),
     Flush,
+    /// Merges blocks as often as one is due, with a clock so many seconds after the epoch.
+    Compact(i64),
+    /// The matchers of a deletion, by number; first and last time.
+    Delete(usize, i64, i64),
+    /// Retention, with the clock so far on that samples before this time are too old.
+    Expire(i64),
     Reopen,
+}
+
+/// Old enough for no sample of a test to be too old unless a step says so.
+const MAX_AGE_MS: i64 = 20_000_000;
+
+fn retaining(dir: &Path) -> Storage {
+    let metrics_retention = crate::Retention { max_age_ms: Some(MAX_AGE_MS), max_bytes: None };
+    Storage::open(StorageOptions { metrics_retention, head_max_age_ms: 60_000, ..options(dir) }).unwrap().0
+}
+
+fn selectors(number: usize) -> Vec<Vec<Matcher>> {
+    match number {
+        0 => vec![vec![Matcher::equal("n", "3")]],
+        1 => vec![vec![Matcher::equal("__name__", "m1")], vec![Matcher::equal("parity", "odd")]],
+        2 => vec![vec![Matcher::equal("n", "nosuch")]],
+        _ => vec![vec![]],
+    }
 }
 
 fn value() -> impl Strategy<Value = u64> {
@@ -34,7 +57,10 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0..7usize, 0..1000i64, 100..300i64).prop_map(|(series, start, len)| {
             Step::Append((0..len).map(|index| (series, start + 15 * index, (index as f64).to_bits())).collect())
         }),
-        2 => Just(Step::Flush),
+        4 => Just(Step::Flush),
+        3 => prop_oneof![Just(0i64), Just(100), Just(100_000)].prop_map(Step::Compact),
+        1 => (0..4usize, -100..40i64, 0..3_000i64).prop_map(|(selector, start, len)| Step::Delete(selector, start, start + len)),
+        1 => prop_oneof![Just(-4_000_000i64), Just(-100), Just(5)].prop_map(Step::Expire),
         1 => Just(Step::Reopen),
     ]
 }
@@ -62,25 +88,58 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn scans_agree_with_a_map_of_maps(steps in prop::collection::vec(step(), 1..14)) {
+    fn scans_agree_with_a_map_of_maps(steps in prop::collection::vec(step(), 1..24)) {
         let dir = tempfile::tempdir().unwrap();
-        let mut storage = open(dir.path());
+        let mut storage = retaining(dir.path());
         let mut model = Model::new();
+        let mut oldest = i64::MIN;
         for step in steps {
             match step {
                 Step::Append(samples) => {
                     let batch: Vec<_> = samples.iter().map(|&(series, time, bits)| (series, time, f64::from_bits(bits))).collect();
                     let outcome = append(&storage, &batch);
-                    prop_assert_eq!(outcome.appended + outcome.duplicates + outcome.conflicts, batch.len());
-                    for (series, time, bits) in samples {
+                    prop_assert_eq!(outcome.appended + outcome.duplicates + outcome.conflicts + outcome.too_old, batch.len());
+                    for (series, time, bits) in samples.into_iter().filter(|&(_, time, _)| time >= oldest) {
                         // The first value of a time stays.
                         model.entry(labels(series)).or_default().entry(time).or_insert(bits);
                     }
                 }
                 Step::Flush => drop(storage.flush().unwrap()),
+                Step::Compact(seconds) => {
+                    let mut merges = 0;
+                    while storage.compact(1000 * seconds).unwrap().is_some() {
+                        merges += 1;
+                        prop_assert!(merges < 200, "merging does not end");
+                    }
+                }
+                Step::Delete(number, start, end) => {
+                    let deletion = crate::Deletion { selectors: selectors(number), start, end };
+                    let mut want = crate::DeletionReport::default();
+                    for (_, samples) in model.iter_mut().filter(|(labels, _)| deletion.matches(labels)) {
+                        let before = samples.len();
+                        samples.retain(|time, _| !(start..=end).contains(time));
+                        want.rows += (before - samples.len()) as u64;
+                        want.series += u64::from(samples.len() < before);
+                    }
+                    prop_assert_eq!(storage.count_series(&deletion).unwrap(), want);
+                    let got = storage.delete_series(&deletion, "test", 0).unwrap();
+                    // What is too old is not shown, and lies in blocks for a while yet.
+                    prop_assert!(got.rows == want.rows || (got.rows > want.rows && oldest > i64::MIN), "{got:?} {want:?}");
+                    prop_assert_eq!(got.series, want.series);
+                    prop_assert_eq!(storage.count_series(&deletion).unwrap().rows, 0);
+                }
+                Step::Expire(time) if time >= oldest => {
+                    storage.maintain(time + MAX_AGE_MS).unwrap();
+                    oldest = time;
+                    model.values_mut().for_each(|samples| samples.retain(|&sample, _| sample >= oldest));
+                }
+                Step::Expire(_) => {}
                 Step::Reopen => {
                     drop(storage);
-                    storage = open(dir.path());
+                    storage = retaining(dir.path());
+                    if oldest > i64::MIN {
+                        storage.maintain(oldest + MAX_AGE_MS).unwrap();
+                    }
                 }
             }
             check(&storage, &model, vec![], i64::MIN, i64::MAX)?;
@@ -92,8 +151,11 @@ proptest! {
         let stats = storage.stats();
         prop_assert_eq!(stats.head_samples, 0);
         // No block holds a sample twice: their rows are exactly the model's.
-        let rows: u64 = storage.shared.read().blocks.iter().map(|block| block.entry.rows).sum();
-        prop_assert_eq!(rows, model.values().map(|samples| samples.len() as u64).sum::<u64>());
+        let is_metrics = |block: &&Arc<crate::block::Block>| block.entry.kind == BlockKind::Metrics;
+        let rows: u64 = storage.shared.read().blocks.iter().filter(is_metrics).map(|block| block.entry.rows).sum();
+        let want = model.values().map(|samples| samples.len() as u64).sum::<u64>();
+        // Samples that are too old lie in blocks until the youngest of their block is.
+        prop_assert!(rows == want || (rows > want && oldest > i64::MIN), "{rows} rows, {want} samples");
         check(&storage, &model, vec![], i64::MIN, i64::MAX)?;
     }
 }

@@ -15,6 +15,7 @@ pub(crate) fn write_storage(page: &mut Exposition, stats: &StorageStats) {
         ("cepmon_storage_wal_bytes", "Bytes of the write-ahead log.", stats.wal_bytes),
         ("cepmon_storage_blocks", "Live Parquet blocks.", stats.blocks),
         ("cepmon_storage_damaged_blocks", "Live Parquet blocks that were found damaged since start.", stats.damaged_blocks),
+        ("cepmon_storage_whole_blocks", "Live Parquet blocks that hold a whole day of their kind.", stats.whole_blocks),
         ("cepmon_storage_block_bytes", "Bytes of live Parquet blocks.", stats.block_bytes),
     ];
     for (name, help, value) in gauges {
@@ -29,6 +30,14 @@ pub(crate) fn write_storage(page: &mut Exposition, stats: &StorageStats) {
         ("cepmon_storage_appended_rows_total", "Rows of typed tables stored.", stats.appended_rows_total),
         ("cepmon_storage_flushes_total", "Flushes into Parquet that succeeded.", stats.flushes_total),
         ("cepmon_storage_flush_failures_total", "Flushes into Parquet that failed.", stats.flush_failures_total),
+        ("cepmon_storage_compactions_total", "Merges of Parquet blocks that succeeded.", stats.compactions_total),
+        ("cepmon_storage_compaction_failures_total", "Merges of Parquet blocks that failed.", stats.compaction_failures_total),
+        ("cepmon_storage_compaction_read_bytes_total", "Bytes of the Parquet blocks that were merged.", stats.compacted_input_bytes_total),
+        (
+            "cepmon_storage_compaction_written_bytes_total",
+            "Bytes of the Parquet blocks that they became.",
+            stats.compacted_output_bytes_total,
+        ),
         ("cepmon_storage_append_failures_total", "Appends that the write-ahead log refused.", stats.append_failures_total),
     ];
     for (name, help, value) in counters {
