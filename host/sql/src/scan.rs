@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err};
+use datafusion::common::{Result, Statistics, internal_err};
 use datafusion::execution::TaskContext;
 use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, SchedulingType};
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream};
 
@@ -29,6 +31,11 @@ pub(crate) trait Source: Debug + Send + Sync {
 
     /// What it reads and what storage filters for it, for EXPLAIN.
     fn describe(&self) -> String;
+
+    /// About how many rows it gives, so that a join holds the smaller side in memory; none if that is not known.
+    fn estimate(&self) -> Option<u64> {
+        None
+    }
 
     /// The same rows with other columns, where there is a quicker way to them than through the source's own.
     fn with_columns(&self, _wanted: &[Wanted<'_>], _schema: SchemaRef) -> Option<Arc<dyn Source>> {
@@ -101,6 +108,12 @@ impl ExecutionPlan for ScanExec {
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
         if children.is_empty() { Ok(self) } else { internal_err!("a storage scan has no children") }
+    }
+
+    fn statistics_from_inputs(&self, _: &[Arc<Statistics>], _: &StatisticsArgs) -> Result<Arc<Statistics>> {
+        let rows = self.source.estimate().and_then(|rows| usize::try_from(rows).ok());
+        let rows = rows.map_or(Precision::Absent, |rows| Precision::Inexact(self.limit.map_or(rows, |limit| rows.min(limit))));
+        Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(rows)))
     }
 
     /// A label of each series is a word to look up; made from the map of all its labels in every row, it costs six times as much (11 M

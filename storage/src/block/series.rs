@@ -167,6 +167,11 @@ impl BlockIndex {
         None
     }
 
+    /// How many series there are.
+    pub(crate) fn series_count(&self) -> usize {
+        self.ids.len()
+    }
+
     pub(crate) fn labels(&self, position: u32) -> LabelSet {
         self.index.labels(position)
     }

@@ -1,6 +1,7 @@
 //! Reading over head and blocks together, with pushdown of matchers and time, for every query engine. It does not evaluate
 //! expressions.
 
+mod estimate;
 mod request;
 mod snapshot;
 pub(crate) mod samples;

@@ -27,6 +27,10 @@ impl Snapshot {
         Self { storage }
     }
 
+    pub(super) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
     /// Series that match, in the order of `LabelSet`, each once, with their samples merged over head and blocks: ascending, no time twice
     /// (where two differ, the one that was stored first counts), stale marks included. Series without samples in the span do not come.
     pub fn scan_samples(&self, scan: &SampleScan) -> Result<Box<dyn Iterator<Item = Result<SeriesSamples, Error>> + Send>, Error> {

@@ -156,7 +156,7 @@ fn time_ns(name: &str, text: &str) -> Result<i128, WebError> {
         && seconds.is_finite()
     {
         // Milliseconds are as exact as a number of seconds in f64 is.
-        return Ok((seconds * 1000.0).round() as i128 * i128::from(NS_PER_MS));
+        return Ok(((seconds * 1000.0).round() as i128).saturating_mul(i128::from(NS_PER_MS)));
     }
     let problem = format!("cannot read {name} \"{text}\": want Unix seconds or a time such as 2026-11-24T12:00:00Z");
     string_to_timestamp_nanos(text).map(i128::from).map_err(|_| WebError::Parameter { problem })

@@ -82,6 +82,11 @@ impl Source for LogSource {
         format!("logs, {}", self.pushdown)
     }
 
+    fn estimate(&self) -> Option<u64> {
+        let (start_ns, end_ns) = self.pushdown.nanoseconds();
+        Some(self.snapshot.estimate_logs(start_ns, end_ns))
+    }
+
     fn open(&self) -> Result<Batches, Error> {
         let (start_ns, end_ns) = self.pushdown.nanoseconds();
         // Only rows are counted: the cheapest column carries their number.

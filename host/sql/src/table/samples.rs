@@ -29,6 +29,9 @@ pub(crate) enum SampleColumn {
     Series(SeriesColumn),
 }
 
+/// One in so many samples is taken to be what matchers select.
+const SELECTED_PART: u64 = 16;
+
 /// Columns that every table of a metric has; labels of these names are reached through the map.
 pub(crate) const FIXED_COLUMNS: [&str; 3] = ["ts", "value", "labels"];
 
@@ -115,6 +118,13 @@ impl Source for SampleSource {
 
     fn describe(&self) -> String {
         format!("samples, {}", self.pushdown)
+    }
+
+    fn estimate(&self) -> Option<u64> {
+        let (start, end) = self.pushdown.milliseconds();
+        let samples = self.snapshot.estimate_samples(start, end);
+        // Most metrics have few of all series; what is asked for by name is a small part.
+        Some(if self.pushdown.matchers.is_empty() { samples } else { samples / SELECTED_PART })
     }
 
     fn with_columns(&self, wanted: &[Wanted<'_>], schema: SchemaRef) -> Option<Arc<dyn Source>> {

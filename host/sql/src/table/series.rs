@@ -81,6 +81,11 @@ impl Source for SeriesSource {
         format!("series, {}", self.pushdown)
     }
 
+    fn estimate(&self) -> Option<u64> {
+        // A block that cannot be read is the statement's to report.
+        self.snapshot.estimate_series().ok()
+    }
+
     fn open(&self) -> Result<Batches, Error> {
         let series = self.snapshot.series(&self.pushdown.matchers).map_err(|error| Error::Storage(Box::new(error)))?;
         let (columns, schema) = (self.columns.clone(), Arc::clone(&self.schema));

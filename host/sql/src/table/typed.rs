@@ -55,6 +55,11 @@ impl Source for TypedSource {
         format!("{}, {}", self.definition.name, self.pushdown)
     }
 
+    fn estimate(&self) -> Option<u64> {
+        let (start, end) = self.pushdown.milliseconds();
+        Some(self.snapshot.estimate_table(self.definition, start, end))
+    }
+
     fn open(&self) -> Result<Batches, Error> {
         let (start, end) = self.pushdown.milliseconds();
         let batches = self.snapshot.scan_table(self.definition, start, end).map_err(|error| Error::Storage(Box::new(error)))?;

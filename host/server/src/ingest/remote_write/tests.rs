@@ -1,3 +1,5 @@
+//! Bodies as a sender makes them, over a real storage.
+
 use cepmon_model::Matcher;
 use cepmon_storage::{SampleScan, StorageOptions};
 

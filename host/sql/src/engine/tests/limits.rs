@@ -6,7 +6,7 @@ use std::time::Duration;
 use expect_test::expect;
 
 use crate::engine::MAX_CONCURRENT_STATEMENTS;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, START_MS};
 use crate::{Error, QueryOptions, SqlEngine, SqlOptions};
 
 #[tokio::test]
@@ -53,6 +53,26 @@ async fn a_statement_without_end_is_stopped_in_time() {
     let product = "SELECT count(*) FROM generate_series(1, 1000000) AS a CROSS JOIN generate_series(1, 1000000) AS b";
     assert!(matches!(host.failure(product).await, Error::Timeout { .. }));
     assert_eq!(host.query("SELECT 1").await.row_count(), 1);
+}
+
+#[tokio::test]
+async fn a_join_holds_the_smaller_side_in_memory_whichever_way_it_is_written() {
+    // Samples, half of them in a block, are several times what a statement may hold.
+    let host = Fixture::with_limits(4 << 20, Duration::from_secs(60));
+    for series in ["a", "b", "c", "d"] {
+        let labels = [("__name__", "m"), ("job", series)];
+        host.append(&labels, (0..100_000).map(|second| (START_MS + second * 1000, f64::from(second as u32))));
+        if series == "b" {
+            host.storage.flush().unwrap();
+        }
+    }
+    for join in ["samples JOIN series", "series JOIN samples"] {
+        let counted = format!(
+            "SELECT series.labels['job'] AS job, count(*) AS n, max(samples.value) AS most FROM {join} USING (series_id) GROUP BY 1 ORDER BY 1"
+        );
+        let answer = host.query(&counted).await;
+        assert_eq!(answer.row_count(), 4, "{join}");
+    }
 }
 
 #[tokio::test]
