@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::catalog::{Catalog, OnlyCatalog};
 use crate::diagnosis::diagnose;
 use crate::guard::Checked;
+use crate::parameter::{Parameter, bind};
 use crate::{Error, LiveTable, guard, session};
 
 /// Limits of all statements of one engine together, but for the time.
@@ -45,6 +46,8 @@ impl SqlOptions {
 pub struct QueryOptions {
     /// Rules run before their metrics exist: an unseen table of schema `metrics` is empty, with a warning, instead of an error.
     pub unseen_is_empty: bool,
+    /// Values for the places `$1`, `$2`, … of the statement, in their order.
+    pub parameters: Vec<Parameter>,
     /// Stop after so many rows and say so in [`QueryResult::truncated`].
     pub max_rows: Option<usize>,
 }
@@ -170,6 +173,7 @@ async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize
     let state = session::state(&work.environment, memory_bytes, Arc::new(OnlyCatalog(Arc::clone(&catalog))));
     let plan = state.statement_to_plan(statement).await.map_err(diagnose)?;
     guard::check_plan(&plan)?;
+    let plan = bind(plan, &options.parameters).map_err(diagnose)?;
     let plan = state.create_physical_plan(&plan).await.map_err(diagnose)?;
     let schema = plan.schema();
     let mut stream = execute_stream(plan, state.task_ctx()).map_err(diagnose)?;

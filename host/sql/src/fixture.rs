@@ -109,7 +109,7 @@ impl Fixture {
 
     /// What the scans of a plan hand down to storage, unseen metrics allowed.
     pub(crate) async fn scans(&self, sql: &str) -> String {
-        let options = QueryOptions { unseen_is_empty: true, max_rows: None };
+        let options = QueryOptions { unseen_is_empty: true, ..QueryOptions::default() };
         let plan = format::table(&self.engine.query_with(&format!("EXPLAIN FORMAT INDENT {sql}"), options).await.unwrap());
         let plan = plan.replace("\\n", "\n");
         let keep = |line: &&str| {

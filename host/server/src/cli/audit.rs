@@ -59,7 +59,7 @@ pub(crate) fn run(args: &AuditArgs, output: &mut Output) -> Result<(), Failure> 
 fn ask(url: &str) -> anyhow::Result<Vec<Row>> {
     let statement = "SELECT plugin, word, enough FROM plugin_audit ORDER BY plugin, word";
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let bytes = runtime.block_on(ask_server(url, statement, ResultForm::Json))?;
+    let bytes = runtime.block_on(ask_server(url, statement, &[], ResultForm::Json))?;
     let answer: Answer = serde_json::from_slice(&bytes).with_context(|| format!("cannot read the answer of \"{url}\""))?;
     Ok(answer.rows)
 }

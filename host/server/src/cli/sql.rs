@@ -6,20 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use cepmon_sql::{SqlEngine, SqlOptions};
+use cepmon_sql::{QueryOptions, SqlEngine, SqlOptions};
 use cepmon_storage::{Storage, StorageOptions};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Failure;
 use super::http_client::{self, Answer, DEFAULT_URL};
 use super::output::Output;
-use crate::web::{ResultForm, encode_result};
+use crate::web::{ResultForm, encode_result, sql_parameter};
 
 /// Options of `cepmon sql`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  cepmon sql 'SHOW TABLES'\n  \
     cepmon sql 'SELECT mode, avg(value) FROM metrics.node_cpu_seconds_total GROUP BY mode'\n  \
+    cepmon sql 'SELECT count(*) FROM logs WHERE level = $1' --param error\n  \
     cepmon sql -o parquet 'SELECT * FROM logs' > logs.parquet\n  \
     cepmon sql --data-dir data - < report.sql")]
 pub(crate) struct SqlArgs {
@@ -31,6 +33,9 @@ pub(crate) struct SqlArgs {
     /// Read this data directory instead of asking the server of --url; no server may be using it
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// The value of $1, the next one of $2 and so on: a number, true, false, null, or else text; may be repeated
+    #[arg(long = "param", value_name = "VALUE", allow_hyphen_values = true)]
+    parameters: Vec<String>,
     /// How the result is written
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     output: OutputFormat,
@@ -66,15 +71,24 @@ pub(crate) fn run(args: &SqlArgs, output: &mut Output) -> Result<(), Failure> {
     let statement = if args.statement == "-" { read_statement(io::stdin().lock())? } else { args.statement.clone() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     let form = args.output.form();
+    let parameters: Vec<Value> = args.parameters.iter().map(|text| parameter_value(text)).collect();
     let bytes = match &args.data_dir {
-        None => runtime.block_on(ask_server(&args.url, &statement, form))?,
-        Some(data_dir) => runtime.block_on(ask_directory(data_dir, &statement, form))?,
+        None => runtime.block_on(ask_server(&args.url, &statement, &parameters, form))?,
+        Some(data_dir) => runtime.block_on(ask_directory(data_dir, &statement, &parameters, form))?,
     };
     output.write_all(&bytes)?;
     if bytes.last().is_some_and(|last| *last != b'\n') && args.output != OutputFormat::Parquet {
         output.write_all(b"\n")?;
     }
     Ok(())
+}
+
+/// Numbers, `true`, `false` and `null` are what they look like, everything else is text.
+fn parameter_value(text: &str) -> Value {
+    match serde_json::from_str(text) {
+        Ok(value @ (Value::Null | Value::Bool(_) | Value::Number(_))) => value,
+        _ => Value::String(text.to_owned()),
+    }
 }
 
 fn read_statement(input: impl Read) -> anyhow::Result<String> {
@@ -88,8 +102,8 @@ fn read_statement(input: impl Read) -> anyhow::Result<String> {
 }
 
 /// The bytes that a server answers to a statement.
-pub(super) async fn ask_server(url: &str, statement: &str, form: ResultForm) -> anyhow::Result<Vec<u8>> {
-    let request = serde_json::json!({ "query": statement }).to_string();
+pub(super) async fn ask_server(url: &str, statement: &str, parameters: &[Value], form: ResultForm) -> anyhow::Result<Vec<u8>> {
+    let request = serde_json::json!({ "query": statement, "params": parameters }).to_string();
     let answer = http_client::post_json(url, "/api/v1/sql", form.media_type(), request).await?;
     if !answer.status.is_success() {
         return Err(refusal(url, statement, &answer));
@@ -121,7 +135,7 @@ fn refusal(url: &str, statement: &str, answer: &Answer) -> anyhow::Error {
     }
 }
 
-async fn ask_directory(data_dir: &Path, statement: &str, form: ResultForm) -> anyhow::Result<Vec<u8>> {
+async fn ask_directory(data_dir: &Path, statement: &str, parameters: &[Value], form: ResultForm) -> anyhow::Result<Vec<u8>> {
     // Opening would make the directory.
     let metadata = std::fs::metadata(data_dir).with_context(|| format!("cannot open data directory \"{}\"", data_dir.display()))?;
     if !metadata.is_dir() {
@@ -136,7 +150,8 @@ async fn ask_directory(data_dir: &Path, statement: &str, form: ResultForm) -> an
     }
     let spill_dir = std::env::temp_dir().join(format!("cepmon-sql-{}", std::process::id()));
     let engine = SqlEngine::new(Arc::new(storage), Vec::new(), SqlOptions::new(&spill_dir))?;
-    let answer = engine.query(statement).await;
+    let options = QueryOptions { parameters: parameters.iter().filter_map(sql_parameter).collect(), ..QueryOptions::default() };
+    let answer = engine.query_with(statement, options).await;
     drop(engine);
     // What is left there is empty; the next start of the machine clears it too.
     std::fs::remove_dir_all(&spill_dir).ok();

@@ -43,6 +43,7 @@ pub(crate) use accept::ResultForm;
 use error::WebError;
 pub(crate) use host_guard::HostPolicy;
 pub(crate) use sql::encode as encode_result;
+pub(crate) use sql::parameter as sql_parameter;
 pub(crate) use state::TargetState;
 pub(crate) use stats::ServerStats;
 

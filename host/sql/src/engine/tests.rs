@@ -5,10 +5,42 @@ mod limits;
 use expect_test::{Expect, expect};
 
 use crate::fixture::{Fixture, Line, START_MS};
-use crate::{QueryOptions, format};
+use crate::{Parameter, QueryOptions, format};
 
 async fn check(fixture: &Fixture, sql: &str, want: Expect) {
     want.assert_eq(&fixture.answer(sql).await);
+}
+
+#[tokio::test]
+async fn values_take_their_places_and_are_never_sql() {
+    let host = Fixture::host();
+    let ask = async |sql: &str, parameters: &[Parameter]| {
+        let options = QueryOptions { parameters: parameters.to_vec(), ..QueryOptions::default() };
+        host.engine
+            .query_with(sql, options)
+            .await
+            .map(|result| format::csv(&result).replace("\r\n", "\n"))
+            .map_err(|error| error.to_string())
+    };
+    let text = |text: &str| Parameter::Text(text.to_owned());
+    let by_place = "SELECT count(*) AS n FROM metrics.node_cpu_seconds_total WHERE mode = $1 AND ts >= $2 AND value >= $3";
+    let by_text = "SELECT count(*) AS n FROM metrics.node_cpu_seconds_total \
+                   WHERE mode = 'idle' AND ts >= '2026-01-01T00:00:15Z' AND value >= 10.5";
+    let values = [text("idle"), text("2026-01-01T00:00:15Z"), Parameter::Float(10.5)];
+    let answer = ask(by_place, &values).await.unwrap();
+    assert_eq!(answer, ask(by_text, &[]).await.unwrap());
+    assert_ne!(answer, "n\n0\n");
+    let hostile = ask("SELECT count(*) AS n FROM metrics.up WHERE job = $1", &[text("' OR '1' = '1")]).await.unwrap();
+    assert_eq!(hostile, "n\n0\n");
+    assert_eq!(
+        ask("SELECT $1 IS NULL AS a, $2 AS b, $3 AS c", &[Parameter::Null, Parameter::Bool(true), Parameter::Int(7)]).await.unwrap(),
+        "a,b,c\ntrue,true,7\n"
+    );
+    let missing = ask(by_place, &values[..2]).await.unwrap_err();
+    assert_eq!(missing, "cannot plan SQL: the place $3 has no value; values are for $1, $2 and so on, in their order");
+    let left_over = ask("SELECT $1 AS a", &values[..2]).await.unwrap_err();
+    assert_eq!(left_over, "cannot plan SQL: there are 2 values for parameters, but the statement has no place $2");
+    assert!(ask("SELECT $name AS a", &values[..1]).await.is_err());
 }
 
 #[tokio::test]
@@ -347,7 +379,7 @@ async fn mathematics_is_there() {
 #[tokio::test]
 async fn in_rules_an_unseen_metric_is_an_empty_table() {
     let host = Fixture::host();
-    let options = QueryOptions { unseen_is_empty: true, max_rows: None };
+    let options = QueryOptions { unseen_is_empty: true, ..QueryOptions::default() };
     let sql = "SELECT instance, avg(value) AS v FROM metrics.not_yet WHERE mode = 'idle' GROUP BY instance";
     let result = host.engine.query_with(sql, options.clone()).await.unwrap();
     assert_eq!(result.row_count(), 0);

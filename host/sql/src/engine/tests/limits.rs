@@ -36,7 +36,7 @@ async fn functions_that_make_gigabytes_of_one_row_are_not_there() {
 #[tokio::test]
 async fn a_row_limit_truncates_and_says_so() {
     let host = Fixture::host();
-    let options = QueryOptions { unseen_is_empty: false, max_rows: Some(5) };
+    let options = QueryOptions { max_rows: Some(5), ..QueryOptions::default() };
     let result = host.engine.query_with("SELECT ts FROM samples", options.clone()).await.unwrap();
     assert_eq!((result.row_count(), result.truncated), (5, true));
     let result = host.engine.query_with("SELECT ts FROM samples LIMIT 5", options).await.unwrap();
