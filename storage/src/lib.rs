@@ -18,6 +18,8 @@ mod block;
 mod compact;
 mod dir;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 
 pub use block::checksum::checksums_beside;
 pub use block::decode::decode_parquet;

@@ -82,7 +82,7 @@ impl Manifest {
         }
     }
 
-    fn parse(text: &[u8], root: &Path, path: &Path) -> Result<Self, Error> {
+    pub(crate) fn parse(text: &[u8], root: &Path, path: &Path) -> Result<Self, Error> {
         #[derive(Deserialize)]
         struct Header {
             format: u32,

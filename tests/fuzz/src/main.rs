@@ -2,6 +2,7 @@
 //! it finds is told by the seed.
 
 mod random;
+mod stored;
 mod target;
 
 use std::time::{Duration, Instant};

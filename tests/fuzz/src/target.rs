@@ -8,13 +8,14 @@ use cepmon_plugin::{Manifest, fuzzing};
 use cepmon_prometheus_parser::{Format, Options, parse};
 
 use crate::random::Random;
+use crate::stored;
 
 type Target = fn(&mut Random) -> bool;
 
-pub const NAMES: [&str; 6] = ["manifest", "component", "samples", "rows", "exposition", "series"];
+pub const NAMES: [&str; 8] = ["manifest", "component", "samples", "rows", "exposition", "series", "log", "blocks"];
 
 pub fn find(name: &str) -> Option<Target> {
-    const ALL: [Target; 6] = [manifest, component, samples, rows, exposition, series];
+    const ALL: [Target; 8] = [manifest, component, samples, rows, exposition, series, stored::log, stored::blocks];
     NAMES.iter().position(|own| *own == name).map(|index| ALL[index])
 }
 
