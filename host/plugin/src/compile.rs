@@ -71,11 +71,14 @@ impl Aside<'_> {
             input.write_all(&package.bytes).ok();
         }
         match wait(&mut child, deadline) {
-            Ok(Some(status)) if status.success() => write_aside(&verdict, b""),
+            Ok(Some(status)) if status.success() => {
+                keep(&verdict, "");
+                Ok(())
+            }
             Ok(Some(status)) if status.signal().is_some() => {
                 let (cpu, memory) = (CPU.as_secs(), MEMORY_BYTES >> 30);
                 let problem = format!("it takes more than {cpu} s of CPU time or {memory} GiB of memory to compile");
-                write_aside(&verdict, problem.as_bytes())?;
+                keep(&verdict, &problem);
                 Err(fail(problem))
             }
             Ok(Some(status)) => Err(fail(last_words(&mut child, status))),
@@ -91,6 +94,13 @@ impl Aside<'_> {
         self.engine.precompile_compatibility_hash().hash(&mut hasher);
         let digest = package.digest.to_string().replace(':', "-");
         self.cache_dir.join("verdicts").join(format!("{digest}-{:016x}", hasher.finish()))
+    }
+}
+
+/// Keeps a verdict. Without it the file is compiled aside again at the next start, which is no reason to refuse it now.
+fn keep(verdict: &Path, text: &str) {
+    if let Err(error) = write_aside(verdict, text.as_bytes()) {
+        tracing::warn!("cannot remember that a plugin was compiled: {error}");
     }
 }
 
