@@ -26,7 +26,7 @@ help:
 	@echo 'make run    build cepmon and start it on http://127.0.0.1:9090 (ARGS="…" is passed on to cepmon serve)'
 	@echo 'make test   check formatting, lints and documentation, and run every test'
 	@echo 'make build  leave ./target/release/cepmon and ./target/plugins/'
-	@echo 'make bench  measure what the sandbox costs'
+	@echo 'make bench  measure what the sandbox and storage cost'
 	@echo 'make lint   formatting, lints and documentation only'
 
 build:

@@ -16,7 +16,7 @@ use crate::storage::Shared;
 /// raw byte.
 const WHOLE_LOGS_ZSTD: i32 = 9;
 const PART_LOGS_ZSTD: i32 = 1;
-/// What metrics blocks compress with. Level 9 gives 1.632 instead of 1.639 bytes per sample (examples/measure.rs, 2026-11): not worth it.
+/// What metrics blocks compress with. Level 9 gives 1.632 instead of 1.639 bytes per sample (tests/bench/benches/storage.rs, 2026-11): not worth it.
 const METRICS_ZSTD: i32 = 3;
 
 /// A rewrite that is running.

@@ -1,8 +1,8 @@
-//! Prints what the head, the log and the blocks cost:
-//! `cargo run -p cepmon-storage --release --example measure -- [series] [samples] [folder]`.
+//! What the head, the log, the blocks and their merging cost: memory, disk, CPU.
 //!
-//! Times are CPU seconds of this thread, so a busy machine disturbs them little. It asserts nothing.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measuring program, not a part of cepmon")]
+//! `make bench` runs it; with other numbers: `cargo bench -p cepmon-bench -p cepmon-features --bench storage -- [SERIES] [SAMPLES] [FOLDER]`.
+//! Times are CPU seconds of this thread, so a busy machine disturbs them little.
+#![allow(clippy::unwrap_used, reason = "a benchmark that cannot start says so by panicking")]
 
 use std::path::PathBuf;
 
@@ -12,7 +12,8 @@ use cepmon_storage::{SampleScan, SeriesRef, Storage, StorageOptions};
 const TARGET_SERIES: usize = 1000;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
+    // Cargo adds a flag of its own.
+    let mut arguments = std::env::args().skip(1).filter(|argument| !argument.starts_with("--"));
     let mut number = |default: usize| arguments.next().map_or(default, |text| text.parse().unwrap());
     let (series, samples) = (number(2000), number(480));
     let temporary = tempfile::tempdir().unwrap();
