@@ -2,7 +2,7 @@
 //!
 //! `make bench` runs it; with other numbers: `cargo bench -p cepmon-bench -p cepmon-features --bench storage -- [SERIES] [SAMPLES] [FOLDER]`.
 //! Times are CPU seconds of this thread, so a busy machine disturbs them little.
-#![allow(clippy::unwrap_used, reason = "a benchmark that cannot start says so by panicking")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and says by panicking that it cannot start")]
 
 use std::path::PathBuf;
 
