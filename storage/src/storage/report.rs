@@ -25,6 +25,16 @@ pub struct AppendOutcome {
     pub unknown: Vec<usize>,
 }
 
+impl AppendOutcome {
+    /// Counts another batch in; its unknown series are the caller's.
+    pub fn add(&mut self, other: &Self) {
+        self.appended += other.appended;
+        self.duplicates += other.duplicates;
+        self.conflicts += other.conflicts;
+        self.too_old += other.too_old;
+    }
+}
+
 /// A log line with its time and labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEntry {

@@ -130,11 +130,7 @@ impl RemoteWrite {
             again.push((reference, time, value));
         }
         drop(known);
-        let second = self.storage.append(&again)?;
-        outcome.appended += second.appended;
-        outcome.duplicates += second.duplicates;
-        outcome.conflicts += second.conflicts;
-        outcome.too_old += second.too_old;
+        outcome.add(&self.storage.append(&again)?);
         Ok(())
     }
 }

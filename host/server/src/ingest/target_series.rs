@@ -251,11 +251,7 @@ impl TargetSeries {
             }
             // Otherwise it is a stale mark of a series that has left: it needs none.
         }
-        let second = storage.append(&again)?;
-        outcome.appended += second.appended;
-        outcome.duplicates += second.duplicates;
-        outcome.conflicts += second.conflicts;
-        outcome.too_old += second.too_old;
+        outcome.add(&storage.append(&again)?);
         Ok(outcome)
     }
 }
