@@ -116,8 +116,8 @@ impl ExecutionPlan for ScanExec {
         Ok(Arc::new(Statistics::new_unknown(&self.schema()).with_num_rows(rows)))
     }
 
-    /// A label of each series is a word to look up; made from the map of all its labels in every row, it costs six times as much (11 M
-    /// rows grouped by one label: 620 ms).
+    /// A label of each series is a word to look up; made from the map of all its labels in every row, it costs four times as much (11 M
+    /// rows grouped by one label: 140 ms of CPU against 620).
     fn try_swapping_with_projection(&self, projection: &ProjectionExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let wanted: Option<Vec<Wanted<'_>>> = projection.expr().iter().map(|column| Wanted::of(column.expr.as_ref())).collect();
         let source = wanted.and_then(|wanted| self.source.with_columns(&wanted, projection.schema()));

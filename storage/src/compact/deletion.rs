@@ -27,8 +27,7 @@ pub struct DeletionReport {
 impl Deletion {
     /// Whether a series or stream is meant.
     pub(crate) fn matches(&self, labels: &LabelSet) -> bool {
-        let holds = |matcher: &Matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default());
-        self.selectors.iter().any(|selector| selector.iter().all(holds))
+        is_meant(&self.selectors, labels)
     }
 
     /// Rows of ascending times that are meant.
@@ -37,4 +36,10 @@ impl Deletion {
         let end = times.partition_point(|&time| time <= self.end);
         first..end.max(first)
     }
+}
+
+/// Whether all conditions of one of the lists hold.
+pub(crate) fn is_meant(selectors: &[Vec<Matcher>], labels: &LabelSet) -> bool {
+    let holds = |matcher: &Matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default());
+    selectors.iter().any(|selector| selector.iter().all(holds))
 }

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use cepmon_model::{LabelSet, TimestampMs};
+use cepmon_model::{LabelSet, Matcher, TimestampMs};
 use hashbrown::HashSet;
 
 use super::{Shared, Storage};
 use crate::block::Block;
+use crate::compact::deletion::is_meant;
 use crate::compact::{Outputs, Rewrite};
 use crate::dir::manifest::BlockKind;
 use crate::{AUDIT, Cell, Deletion, DeletionReport, Error, LogScan, SampleScan};
@@ -22,7 +23,7 @@ impl Storage {
             for series in self.snapshot().scan_samples(&scan)? {
                 let series = series?;
                 // A series that two selectors mean counts once.
-                if !first(deletion, number).matches(&series.labels) {
+                if !is_meant(&deletion.selectors[..number], &series.labels) {
                     report.series += 1;
                     report.rows += series.timestamps.len() as u64;
                 }
@@ -43,7 +44,7 @@ impl Storage {
                 columns: Some(vec!["stream".to_owned()]),
             };
             for batch in self.snapshot().scan_logs(&scan)? {
-                report.rows += count_rows(&batch?, &first(deletion, number), &mut streams);
+                report.rows += count_rows(&batch?, &deletion.selectors[..number], &mut streams);
             }
         }
         report.series = streams.len() as u64;
@@ -148,13 +149,8 @@ impl Shared {
     }
 }
 
-/// The selectors before one of the deletion's.
-fn first(deletion: &Deletion, number: usize) -> Deletion {
-    Deletion { selectors: deletion.selectors[..number].to_vec(), ..*deletion }
-}
-
 /// Rows of a batch of streams that no earlier selector means.
-fn count_rows(batch: &RecordBatch, earlier: &Deletion, streams: &mut HashSet<LabelSet>) -> u64 {
+fn count_rows(batch: &RecordBatch, earlier: &[Vec<Matcher>], streams: &mut HashSet<LabelSet>) -> u64 {
     use arrow::array::AsArray;
     let Some(maps) = batch.columns().first().and_then(|column| column.as_map_opt()) else { return 0 };
     let mut rows = 0;
@@ -163,7 +159,7 @@ fn count_rows(batch: &RecordBatch, earlier: &Deletion, streams: &mut HashSet<Lab
         let labels = LabelSet::from_sorted(crate::block::map::map_entries(maps, row).collect::<Vec<_>>().into_iter());
         let is_known = last.as_ref().is_some_and(|(known, _)| *known == labels);
         if !is_known {
-            let counts = !earlier.matches(&labels);
+            let counts = !is_meant(earlier, &labels);
             if counts {
                 streams.insert(labels.clone());
             }

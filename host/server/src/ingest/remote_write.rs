@@ -17,6 +17,9 @@ use message::{Label, Metadata, TimeSeries, WriteRequest};
 /// How long a series is remembered that nobody sends.
 const REMEMBERED_MS: i64 = 10 * 60 * 1000;
 
+/// How often series are looked through for those: it takes a look at each of them, and bodies come many times a second.
+const FORGET_EVERY_MS: u64 = 60_000;
+
 /// How far ahead of this host's clock a sample may be (Prometheus 2.53, remote write receiver): one of a far future would make everything
 /// after it late.
 const AHEAD_MS: i64 = 10 * 60 * 1000;
@@ -61,6 +64,7 @@ pub(crate) enum RemoteWriteError {
 struct Known {
     series: SeriesCache,
     families: HashMap<String, MetricMetadata>,
+    forgot_at: TimestampMs,
     /// Reused from body to body.
     key: Vec<u8>,
 }
@@ -103,7 +107,10 @@ impl RemoteWrite {
             }
         }
         known.series.finish();
-        known.series.forget_before(u64::try_from(now.saturating_sub(REMEMBERED_MS)).unwrap_or(0));
+        if now.abs_diff(known.forgot_at) >= FORGET_EVERY_MS {
+            known.series.forget_before(u64::try_from(now.saturating_sub(REMEMBERED_MS)).unwrap_or(0));
+            known.forgot_at = now;
+        }
         drop(known);
         written.outcome = self.storage.append(&appends)?;
         if !written.outcome.unknown.is_empty() {
