@@ -140,6 +140,7 @@ impl Storage {
             head_samples: state.head.sample_count() + frozen.map_or(0, |frozen| frozen.samples.samples),
             head_bytes: state.memory_bytes(),
             index_bytes: state.head.index_bytes() as u64,
+            slot_bytes: state.head.slot_bytes() as u64,
             head_log_entries: state.logs.rows().entries() + frozen.map_or(0, |frozen| frozen.logs.entries()),
             wal_bytes: state.wal.bytes(),
             blocks: state.blocks.len() as u64,

@@ -136,12 +136,16 @@ impl Head {
         self.arena.heap_bytes() + self.open_bytes + self.late_bytes
     }
 
-    /// Bytes that stay as long as the series do.
+    /// Bytes that tell series apart and find them: labels, postings, ids, order, metadata. They stay as long as the series do.
     pub(crate) fn index_bytes(&self) -> usize {
-        let slots = self.slots.capacity() * size_of::<Slot>();
         let ids = self.by_id.capacity() * 8 / 7 * (size_of::<u32>() + 1);
         let order = (self.order.capacity() + self.vacant.capacity()) * size_of::<u32>();
-        self.index.heap_bytes() + self.metadata.heap_bytes() + slots + ids + order
+        self.index.heap_bytes() + self.metadata.heap_bytes() + ids + order
+    }
+
+    /// Bytes of what is remembered per series for the next sample: the last one, the open chunk's state, what the log has of it.
+    pub(crate) fn slot_bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
     }
 
     fn add(&mut self, id: SeriesId, labels: &LabelSet, metadata: &MetricMetadata) -> (u32, u32) {

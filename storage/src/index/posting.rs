@@ -14,7 +14,13 @@ impl Postings {
         match self {
             Self::None => *self = Self::One(number),
             Self::One(first) => *self = Self::Many(vec![*first, number]),
-            Self::Many(numbers) => numbers.push(number),
+            Self::Many(numbers) => {
+                if numbers.len() == numbers.capacity() {
+                    // An eighth more instead of doubling, as for the lists.
+                    numbers.reserve_exact(4.max(numbers.len() / 8));
+                }
+                numbers.push(number);
+            }
         }
     }
 

@@ -135,8 +135,10 @@ pub struct StorageStats {
     pub head_samples: u64,
     /// Bytes of samples, log lines and rows in memory (what `head_max_bytes` bounds).
     pub head_bytes: u64,
-    /// Bytes of the series index in memory.
+    /// Bytes in memory that tell series apart and find them: labels, postings, ids, metadata.
     pub index_bytes: u64,
+    /// Bytes in memory of what is remembered per series for its next sample.
+    pub slot_bytes: u64,
     /// Log entries in the head.
     pub head_log_entries: u64,
     /// Bytes of the write-ahead log.

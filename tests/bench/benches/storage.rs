@@ -25,7 +25,7 @@ fn main() {
     let started = cpu_seconds();
     let refs: Vec<SeriesRef> = (0..series).map(|number| storage.series_ref(&labels(number), &metadata(number)).unwrap()).collect();
     let per_series = (cpu_seconds() - started) / series as f64;
-    println!("register: {:.2} µs per series, index {} bytes per series", per_series * 1e6, storage.stats().index_bytes / series as u64);
+    println!("register: {:.2} µs per series", per_series * 1e6);
 
     let (mut state, mut spent) = (vec![0u64; series], 0.0);
     for step in 0..samples as i64 {
@@ -36,9 +36,10 @@ fn main() {
     println!("append with log: {:.3} µs per sample, {:.1} M samples/s", spent / total * 1e6, total / spent / 1e6);
     println!("log: {:.2} bytes per sample", stats.wal_bytes as f64 / total);
     println!(
-        "head: {:.2} bytes per sample, index {} bytes per series, resident {:.2} bytes per sample all together",
+        "head: {:.2} bytes per sample, index {} and state {} bytes per series, resident {:.2} bytes per sample all together",
         stats.head_bytes as f64 / total,
         stats.index_bytes / series as u64,
+        stats.slot_bytes / series as u64,
         (resident_bytes() - before) as f64 / total
     );
     scan_all(&storage, "memory");

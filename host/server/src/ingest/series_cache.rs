@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use cepmon_storage::SeriesRef;
+use hashbrown::HashTable;
 
 /// Index of an entry of the cache.
 pub(super) type EntryIndex = u32;
@@ -27,8 +28,8 @@ pub(super) struct SeriesCache {
     /// All series texts, one after the other, so that a steady scrape reads memory in order.
     texts: Vec<u8>,
     entries: Vec<Entry>,
-    /// Hash of the text to entries; collisions are told apart by the text.
-    by_hash: HashMap<u64, Vec<EntryIndex>>,
+    /// Entries by the hash of their text.
+    by_text: HashTable<EntryIndex>,
     hasher: RandomState,
     /// Entries in the order of the last scrape.
     order: Vec<EntryIndex>,
@@ -62,7 +63,9 @@ impl SeriesCache {
         self.texts.extend_from_slice(text);
         let len = u32::try_from(text.len()).expect("BUG: a series text over 4 GiB");
         self.entries.push(Entry { start, len, series, seen: 0, has_own_times: false });
-        self.by_hash.entry(self.hasher.hash_one(text)).or_default().push(index);
+        let (entries, texts, hasher) = (&self.entries, &self.texts, &self.hasher);
+        let hash = |index: &EntryIndex| hasher.hash_one(text_of(texts, &entries[*index as usize]));
+        self.by_text.insert_unique(hash(&index), index, hash);
         self.note(index);
         index
     }
@@ -93,8 +96,7 @@ impl SeriesCache {
         self.hasher = old.hasher.clone();
         let mut moved = HashMap::new();
         for (index, entry) in old.entries.iter().enumerate().filter(|(_, entry)| entry.seen >= oldest) {
-            let text = &old.texts[entry.start as usize..(entry.start + entry.len) as usize];
-            let new = self.insert(text, entry.series);
+            let new = self.insert(text_of(&old.texts, entry), entry.series);
             *self.entry(new) = Entry { start: self.entries[new as usize].start, ..Entry { ..*entry } };
             moved.insert(index as u32, new);
         }
@@ -117,14 +119,17 @@ impl SeriesCache {
         if let Some(next) = self.order.get(self.cursor + 1).copied().filter(|index| self.text(*index) == text) {
             return Some(next);
         }
-        self.by_hash.get(&self.hasher.hash_one(text))?.iter().copied().find(|index| self.text(*index) == text)
+        self.by_text.find(self.hasher.hash_one(text), |index| self.text(*index) == text).copied()
     }
 
     /// An entry's text.
     pub(super) fn text(&self, index: EntryIndex) -> &[u8] {
-        let entry = &self.entries[index as usize];
-        &self.texts[entry.start as usize..(entry.start + entry.len) as usize]
+        text_of(&self.texts, &self.entries[index as usize])
     }
+}
+
+fn text_of<'a>(texts: &'a [u8], entry: &Entry) -> &'a [u8] {
+    &texts[entry.start as usize..(entry.start + entry.len) as usize]
 }
 
 #[cfg(test)]

@@ -180,7 +180,7 @@ fn storage_body(stats: &StorageStats) -> StorageBody {
     StorageBody {
         head_series: stats.head_series,
         head_bytes: stats.head_bytes,
-        index_bytes: stats.index_bytes,
+        index_bytes: stats.index_bytes + stats.slot_bytes,
         wal_bytes: stats.wal_bytes,
         blocks: stats.blocks,
         block_bytes: stats.block_bytes,

@@ -12,6 +12,7 @@ pub(crate) fn write_storage(page: &mut Exposition, stats: &StorageStats) {
         ("cepmon_storage_head_log_entries", "Log entries in memory.", stats.head_log_entries),
         ("cepmon_storage_head_bytes", "Bytes of samples, log lines and rows in memory.", stats.head_bytes),
         ("cepmon_storage_index_bytes", "Bytes of the series index in memory.", stats.index_bytes),
+        ("cepmon_storage_slot_bytes", "Bytes of what is remembered of each series for its next sample.", stats.slot_bytes),
         ("cepmon_storage_wal_bytes", "Bytes of the write-ahead log.", stats.wal_bytes),
         ("cepmon_storage_blocks", "Live Parquet blocks.", stats.blocks),
         ("cepmon_storage_damaged_blocks", "Live Parquet blocks that were found damaged since start.", stats.damaged_blocks),
