@@ -43,6 +43,18 @@ pub(crate) async fn post_form(url: &str, path: &str, form: &[(&str, &str)]) -> a
     ask(url, path, |uri| Request::post(uri).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"), body).await
 }
 
+/// Posts a body of remote write 1.0, with headers besides.
+pub(crate) async fn post_write(url: &str, path: &str, body: Vec<u8>, headers: &[(String, String)]) -> anyhow::Result<Answer> {
+    let request = |uri| {
+        let request = Request::post(uri)
+            .header(header::CONTENT_TYPE, "application/x-protobuf")
+            .header(header::CONTENT_ENCODING, "snappy")
+            .header("X-Prometheus-Remote-Write-Version", "0.1.0");
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    };
+    ask(url, path, request, body).await
+}
+
 /// Gets a path below the server's address.
 pub(crate) async fn get(url: &str, path: &str, accept: &str) -> anyhow::Result<Answer> {
     ask(url, path, |uri| Request::get(uri).header(header::ACCEPT, accept), String::new()).await
@@ -55,7 +67,7 @@ pub(crate) fn problem(answer: &Answer) -> String {
     message.map_or_else(|| format!("it answered {}; is this a cepmon server?", answer.status), str::to_owned)
 }
 
-async fn ask(url: &str, path: &str, request: impl FnOnce(String) -> Builder, body: String) -> anyhow::Result<Answer> {
+async fn ask(url: &str, path: &str, request: impl FnOnce(String) -> Builder, body: impl Into<Bytes>) -> anyhow::Result<Answer> {
     let (authority, base) = parse_url(url)?;
     let address = if authority.port().is_some() { authority.to_string() } else { format!("{}:80", authority.host()) };
     let stream = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(&address))
@@ -66,7 +78,7 @@ async fn ask(url: &str, path: &str, request: impl FnOnce(String) -> Builder, bod
     let request = request(format!("{base}{path}"))
         .header(header::HOST, authority.as_str())
         .header(header::CONNECTION, "close")
-        .body(Full::new(Bytes::from(body)))
+        .body(Full::new(body.into()))
         .with_context(|| format!("cannot make a request for \"{url}\""))?;
     let exchange = async {
         let response = sender.send_request(request).await.with_context(|| format!("cannot get an answer from \"{url}\""))?;

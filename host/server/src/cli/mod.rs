@@ -11,14 +11,17 @@ mod compile;
 mod delete;
 mod folders;
 mod http_client;
+mod import;
 mod install;
 mod output;
 mod plugin;
 mod printable;
+mod selector;
 mod serve;
 mod set_aside;
 mod sql;
 mod supply;
+mod time;
 mod upgrade;
 
 use std::io::{self, Write};
@@ -58,6 +61,9 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Bring a backup back, list backups or check that one is whole
     Restore(backup::restore::RestoreArgs),
+    /// Take over history of Prometheus: a data directory, an archive of one, OpenMetrics text
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Go on without a damaged block of data
     SetAside(set_aside::SetAsideArgs),
     /// Check configuration files without starting anything
@@ -97,6 +103,7 @@ pub fn run() -> ExitCode {
         Command::Plugin(command) => plugin::run(&command, &mut output),
         Command::Backup(args) => backup::run(&args, &mut output),
         Command::Restore(args) => backup::restore::run(&args, &mut output),
+        Command::Import(command) => import::run(&command, &mut output),
         Command::SetAside(args) => set_aside::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
     };

@@ -9,6 +9,6 @@ mod target_series;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, Written};
+pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, WriteBody, Written};
 pub(crate) use series_budget::SeriesBudget;
 pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

@@ -2,6 +2,7 @@
 //! refuses, not at all, so that the sender may send it again. It knows no HTTP and no compression.
 
 mod message;
+mod body;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,6 +13,7 @@ use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
 use prost::Message;
 
 use super::series_cache::SeriesCache;
+pub(crate) use body::WriteBody;
 use message::{Label, Metadata, TimeSeries, WriteRequest};
 
 /// How long a series is remembered that nobody sends.
