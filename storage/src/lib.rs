@@ -30,8 +30,8 @@ pub use error::Error;
 pub use options::{FsyncPolicy, Retention, StorageOptions};
 pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
 pub use storage::{
-    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, Storage,
-    StorageStats,
+    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SampleBlock, SavedSnapshot, SeriesRef, SetAside,
+    Storage, StorageStats,
 };
 pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, NOTIFICATIONS, PROBES, SCRAPES, TABLES, TableDef};
 pub use utc::utc;

@@ -31,7 +31,8 @@ use crate::wal::writer::WalWriter;
 use crate::{Snapshot, StorageOptions, TableDef};
 
 pub use report::{
-    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SavedSnapshot, SeriesRef, SetAside, StorageStats,
+    AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SampleBlock, SavedSnapshot, SeriesRef, SetAside,
+    StorageStats,
 };
 
 /// The most of `head_max_bytes` that counts: chunk addresses have 32 bits and the head may grow to four times this.
@@ -125,6 +126,20 @@ impl Storage {
     /// A view for reading.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(self.clone())
+    }
+
+    /// The blocks that hold samples, oldest first.
+    pub fn sample_blocks(&self) -> Vec<SampleBlock> {
+        let state = self.shared.read();
+        let entries = state.blocks.iter().map(|block| &block.entry).filter(|entry| entry.kind == crate::dir::manifest::BlockKind::Metrics);
+        let block = |entry: &crate::dir::manifest::BlockEntry| SampleBlock {
+            name: entry.name.clone(),
+            min_time: entry.min_ts,
+            max_time: entry.max_ts,
+            samples: entry.rows,
+            bytes: entry.bytes,
+        };
+        entries.map(block).collect()
     }
 
     /// Counters and sizes.

@@ -30,6 +30,8 @@ mod delete;
 mod first_light;
 /// Guests that misbehave, and grants.
 mod hostile;
+/// History that was Prometheus's.
+mod import;
 /// Installing from everywhere, and what is left when it is killed.
 mod install;
 /// Plugins in Python and JavaScript, from their sources to SQL.

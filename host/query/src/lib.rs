@@ -13,6 +13,7 @@ mod source;
 mod memory;
 mod value;
 mod error;
+pub mod notation;
 #[cfg(test)]
 mod promqltest;
 

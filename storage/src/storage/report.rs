@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cepmon_model::LabelSet;
+use cepmon_model::{LabelSet, TimestampMs};
 
 /// A series' number in the head, for appends. Never reused in a process; gone once the series has left the head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +65,21 @@ pub struct OpenReport {
     pub removed_files: u64,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// A block of samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SampleBlock {
+    /// Its name.
+    pub name: String,
+    /// Time of its oldest sample.
+    pub min_time: TimestampMs,
+    /// Time of its youngest sample.
+    pub max_time: TimestampMs,
+    /// How many samples it has.
+    pub samples: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
 }
 
 /// What a flush wrote.

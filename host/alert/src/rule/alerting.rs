@@ -160,6 +160,7 @@ impl AlertingRule {
     fn results(&self, at: TimestampMs, context: &Context) -> Result<ActiveAlerts, Error> {
         let samples = context.evaluate.instant(&self.expr, at).map_err(|source| Error::Evaluate { rule: self.name.clone(), source })?;
         let environment = RuleEnvironment {
+            rule: &self.name,
             evaluate: &*context.evaluate,
             external_labels: &context.external_labels,
             external_url: &context.external_url,

@@ -1,4 +1,5 @@
-//! From a rule file to rules: every cross-field rule of Prometheus's `rulefmt`, all mistakes at once.
+//! From a rule file to rules: every cross-field rule of Prometheus's `rulefmt` (3.x) in its order and with its words, which promtool
+//! prints too; all mistakes at once.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -59,12 +60,10 @@ pub fn check_rule_file(file: &RuleFile, options: &CheckOptions, evaluate: &dyn E
     for (index, group) in file.groups.iter().enumerate() {
         let path = format!("groups[{index}]");
         if group.name.is_empty() {
-            problems.push(Problem::new(&path, "a group needs a name"));
-        } else if !names.insert(group.name.as_str()) {
-            problems.push(Problem::new(
-                format!("{path}.name"),
-                format!("the group name \"{}\" is taken by an earlier group of this file", group.name),
-            ));
+            problems.push(Problem::new(&path, "Groupname must not be empty"));
+        }
+        if !names.insert(group.name.as_str()) {
+            problems.push(Problem::new(&path, format!("groupname: \"{}\" is repeated in the same file", group.name)));
         }
         groups.push(check_group(group, &path, options, evaluate, &mut problems));
     }
@@ -80,10 +79,6 @@ fn check_group(
 ) -> GroupConfig {
     let interval = duration(group.interval.as_deref(), &format!("{path}.interval"), problems).filter(|interval| !interval.is_zero());
     let query_offset = duration(group.query_offset.as_deref(), &format!("{path}.query_offset"), problems).unwrap_or_default();
-    let limit = group.limit.unwrap_or(0);
-    if limit < 0 {
-        problems.push(Problem::new(format!("{path}.limit"), "a limit is 0 (none) or more"));
-    }
     let mut rules = Vec::new();
     for (index, rule) in group.rules.iter().enumerate() {
         let path = format!("{path}.rules[{index}]");
@@ -100,81 +95,85 @@ fn check_group(
         name: group.name.clone(),
         interval: interval.unwrap_or(options.default_interval),
         query_offset,
-        limit: usize::try_from(limit).ok().filter(|limit| *limit > 0),
+        // Prometheus takes a negative limit as none, too.
+        limit: usize::try_from(group.limit.unwrap_or(0)).ok().filter(|limit| *limit > 0),
         rules,
     }
 }
 
 fn check_rule(rule: &RuleEntry, path: &str, evaluate: &dyn Evaluate, problems: &mut Vec<Problem>) -> Option<RuleConfig> {
     let before = problems.len();
+    let mut problem = |path: String, message: String| problems.push(Problem::new(path, message));
     let record = rule.record.as_deref().filter(|name| !name.is_empty());
     let alert = rule.alert.as_deref().filter(|name| !name.is_empty());
-    let expr = rule.expr.clone().unwrap_or_default();
-    if expr.trim().is_empty() {
-        problems.push(Problem::new(path, "a rule needs expr"));
-    } else if let Err(error) = evaluate.check(&expr) {
-        problems.push(Problem::new(format!("{path}.expr"), error));
+    match (record, alert) {
+        (Some(_), Some(_)) => problem(path.to_owned(), "only one of 'record' and 'alert' must be set".to_owned()),
+        (None, None) => problem(path.to_owned(), "one of 'record' or 'alert' must be set".to_owned()),
+        _ => {}
     }
-    let labels = rule.labels.clone().unwrap_or_default();
-    for (name, value) in &labels {
-        if !is_label_name(name) || name == METRIC_NAME {
-            problems.push(Problem::new(format!("{path}.labels.{name}"), format!("\"{name}\" is not a label name that a rule may set")));
-        }
-        if alert.is_some() {
-            check_template(value, &format!("{path}.labels.{name}"), problems);
-        }
+    let expr = rule.expr.clone().unwrap_or_default();
+    if expr.is_empty() {
+        problem(path.to_owned(), "field 'expr' must be set in rule".to_owned());
+    } else if let Err(error) = evaluate.check(&expr) {
+        problem(format!("{path}.expr"), format!("could not parse expression: {error}"));
     }
     let hold_for = duration(rule.hold_for.as_deref(), &format!("{path}.for"), problems);
     let keep_firing_for = duration(rule.keep_firing_for.as_deref(), &format!("{path}.keep_firing_for"), problems);
-    let checked = match (record, alert) {
-        (Some(_), Some(_)) => {
-            problems.push(Problem::new(path, "a rule has either record or alert, not both"));
-            None
+    let labels = rule.labels.clone().unwrap_or_default();
+    let annotations = rule.annotations.clone().unwrap_or_default();
+    let mut problem = |path: String, message: String| problems.push(Problem::new(path, message));
+    if let Some(record) = record {
+        for (key, is_set) in [
+            ("annotations", !annotations.is_empty()),
+            ("for", hold_for.is_some_and(|span| !span.is_zero())),
+            ("keep_firing_for", keep_firing_for.is_some_and(|span| !span.is_zero())),
+        ] {
+            if is_set {
+                problem(format!("{path}.{key}"), format!("invalid field '{key}' in recording rule"));
+            }
         }
-        (None, None) => {
-            problems.push(Problem::new(path, "a rule needs record or alert"));
-            None
+        if !is_metric_name(record) {
+            problem(format!("{path}.record"), format!("invalid recording rule name: {record}"));
         }
-        (Some(record), None) => {
-            for (key, is_set) in [
-                ("for", hold_for.is_some()),
-                ("keep_firing_for", keep_firing_for.is_some()),
-                ("annotations", rule.annotations.as_ref().is_some_and(|annotations| !annotations.is_empty())),
-            ] {
-                if is_set {
-                    problems
-                        .push(Problem::new(format!("{path}.{key}"), format!("{key} belongs to alerting rules; a recording rule has none")));
+    }
+    for name in labels.keys().filter(|name| !is_label_name(name) || *name == METRIC_NAME) {
+        problem(format!("{path}.labels.{name}"), format!("invalid label name: {name}"));
+    }
+    for name in annotations.keys().filter(|name| !is_label_name(name)) {
+        problem(format!("{path}.annotations.{name}"), format!("invalid annotation name: {name}"));
+    }
+    if let Some(alert) = alert {
+        for (kind, section, texts) in [("label", "labels", &labels), ("annotation", "annotations", &annotations)] {
+            for (name, text) in texts {
+                if let Err(error) = parse_rule_template(alert, text) {
+                    problem(format!("{path}.{section}.{name}"), format!("{kind} \"{name}\": {}", template_problem(&error)));
                 }
             }
-            if !is_metric_name(record) {
-                problems.push(Problem::new(format!("{path}.record"), format!("\"{record}\" is not a metric name")));
-            }
-            Some(RuleConfig::Recording(RecordingRule { name: record.to_owned(), expr, labels: labels.into_iter().collect() }))
         }
-        (None, Some(alert)) => {
-            let annotations = rule.annotations.clone().unwrap_or_default();
-            for (name, text) in &annotations {
-                if !is_label_name(name) {
-                    problems.push(Problem::new(format!("{path}.annotations.{name}"), format!("\"{name}\" is not an annotation name")));
-                }
-                check_template(text, &format!("{path}.annotations.{name}"), problems);
-            }
-            Some(RuleConfig::Alerting(AlertingRule {
-                name: alert.to_owned(),
-                expr,
-                hold_for: hold_for.unwrap_or_default(),
-                keep_firing_for: keep_firing_for.unwrap_or_default(),
-                labels: labels.into_iter().collect(),
-                annotations: annotations.into_iter().collect(),
-            }))
-        }
-    };
-    checked.filter(|_| problems.len() == before)
+    }
+    if problems.len() > before {
+        return None;
+    }
+    let labels = labels.into_iter().collect();
+    match (record, alert) {
+        (Some(record), None) => Some(RuleConfig::Recording(RecordingRule { name: record.to_owned(), expr, labels })),
+        (None, Some(alert)) => Some(RuleConfig::Alerting(AlertingRule {
+            name: alert.to_owned(),
+            expr,
+            hold_for: hold_for.unwrap_or_default(),
+            keep_firing_for: keep_firing_for.unwrap_or_default(),
+            labels,
+            annotations: annotations.into_iter().collect(),
+        })),
+        _ => None,
+    }
 }
 
-fn check_template(text: &str, path: &str, problems: &mut Vec<Problem>) {
-    if let Err(error) = parse_rule_template(text) {
-        problems.push(Problem::new(path, error));
+/// A template's error in Go's form: `template: __alert_NAME:1: …`.
+fn template_problem(error: &cepmon_template::Error) -> String {
+    match error {
+        cepmon_template::Error::Parse { name, line, problem, .. } => format!("template: {name}:{line}: {problem}"),
+        other => other.to_string(),
     }
 }
 

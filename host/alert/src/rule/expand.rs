@@ -10,13 +10,15 @@ use crate::Evaluate;
 /// What Prometheus puts before every text of a rule, so that the short names work. On the text's first line, so that lines count right.
 const PREAMBLE: &str = "{{$labels := .Labels}}{{$externalLabels := .ExternalLabels}}{{$externalURL := .ExternalURL}}{{$value := .Value}}";
 
-/// Parses a text of a rule.
-pub(crate) fn parse_rule_template(text: &str) -> Result<Template, cepmon_template::Error> {
-    Template::parse_after("rule", PREAMBLE, text, Dialect::Prometheus)
+/// Parses a text of a rule. Messages name the template as Prometheus does: `__alert_` and the rule's name.
+pub(crate) fn parse_rule_template(rule: &str, text: &str) -> Result<Template, cepmon_template::Error> {
+    Template::parse_after(&format!("__alert_{rule}"), PREAMBLE, text, Dialect::Prometheus)
 }
 
 /// The world of templates while one rule is evaluated.
 pub(crate) struct RuleEnvironment<'a> {
+    /// The rule's name.
+    pub(crate) rule: &'a str,
     pub(crate) evaluate: &'a dyn Evaluate,
     pub(crate) external_labels: &'a LabelSet,
     pub(crate) external_url: &'a str,
@@ -36,7 +38,7 @@ impl RuleEnvironment<'_> {
             ("ExternalURL", Value::from(self.external_url)),
             ("Value", Value::Float(value)),
         ]);
-        let expanded = parse_rule_template(text).and_then(|template| template.execute(&data, self, Escape::None));
+        let expanded = parse_rule_template(self.rule, text).and_then(|template| template.execute(&data, self, Escape::None));
         expanded.unwrap_or_else(|error| format!("<error expanding template: {error}>"))
     }
 }

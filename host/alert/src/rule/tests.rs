@@ -248,15 +248,15 @@ fn mistakes_in_a_rule_file_are_all_reported_with_their_places() {
     let problems = groups(rules).unwrap_err();
     let want = [
         "groups[0].interval: cannot read the duration \"1x\"",
-        "groups[0].rules[0]: a rule has either record or alert, not both",
-        "groups[0].rules[1]: a rule needs record or alert",
-        "groups[0].rules[2]: a rule needs expr",
-        "groups[0].rules[3].expr: unexpected \"error\"",
-        "groups[0].rules[4].for: for belongs to alerting rules",
-        "groups[0].rules[4].record: \"bad-name\" is not a metric name",
-        "groups[0].rules[5].labels.__name__: \"__name__\" is not a label name",
-        "groups[0].rules[5].annotations.summary: cannot parse template \"rule\" at 1:14: unexpected '*'",
-        "groups[1].name: the group name \"a\" is taken",
+        "groups[0].rules[0]: only one of 'record' and 'alert' must be set",
+        "groups[0].rules[1]: one of 'record' or 'alert' must be set",
+        "groups[0].rules[2]: field 'expr' must be set in rule",
+        "groups[0].rules[3].expr: could not parse expression: unexpected \"error\"",
+        "groups[0].rules[4].for: invalid field 'for' in recording rule",
+        "groups[0].rules[4].record: invalid recording rule name: bad-name",
+        "groups[0].rules[5].labels.__name__: invalid label name: __name__",
+        "groups[0].rules[5].annotations.summary: annotation \"summary\": template: __alert_A:1: unexpected '*'",
+        "groups[1]: groupname: \"a\" is repeated in the same file",
     ];
     assert_eq!(problems.len(), want.len(), "{problems:#?}");
     for want in want {

@@ -78,8 +78,12 @@ pub(super) fn xor_chunk(samples: &[Sample]) -> Vec<u8> {
         let new = sample.timestamp - time;
         let mut number = Out::default();
         match index {
-            0 => drop(number.varint(sample.timestamp)),
-            1 => drop(number.uvarint(new.cast_unsigned())),
+            0 => {
+                number.varint(sample.timestamp);
+            }
+            1 => {
+                number.uvarint(new.cast_unsigned());
+            }
             _ => {}
         }
         number.0.iter().for_each(|byte| bits.put(u64::from(*byte), 8));
@@ -242,7 +246,9 @@ pub(super) fn series_record(series: &[(u64, &LabelSet)]) -> Vec<u8> {
     let mut out = Out(vec![1]);
     for (number, labels) in series {
         out.be64(*number).uvarint(labels.len() as u64);
-        labels.iter().for_each(|(name, value)| drop(out.text(name).text(value)));
+        for (name, value) in labels.iter() {
+            out.text(name).text(value);
+        }
     }
     out.0
 }

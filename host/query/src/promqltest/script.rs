@@ -2,8 +2,9 @@
 
 use cepmon_model::{LabelSet, TimestampMs, parse_duration};
 
-use super::series::{Loaded, expand_values, split_series};
+use super::series::Loaded;
 use crate::Severity;
+use crate::notation::{expand_values, split_series};
 
 #[derive(Debug)]
 pub(super) enum Command {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cepmon_alert::{BoxError, Evaluate, VectorSample};
 use cepmon_model::{LabelSet, TimestampMs};
-use cepmon_query::{Engine, EngineOptions, Value, ValueType};
+use cepmon_query::{Engine, EngineOptions, SeriesSource, Value, ValueType};
 use cepmon_storage::Storage;
 
 use crate::web::ServerStats;
@@ -31,21 +31,20 @@ impl Evaluate for PromqlEvaluate {
 
     fn instant(&self, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
         self.stats.rule_evaluations.inc();
-        self.vector(expr, at).inspect_err(|_| self.stats.rule_failures.inc())
+        rule_vector(&self.engine, &self.storage.snapshot(), expr, at).inspect_err(|_| self.stats.rule_failures.inc())
     }
 }
 
-impl PromqlEvaluate {
-    fn vector(&self, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
-        let expr = cepmon_query::parse(expr)?;
-        match self.engine.instant(&self.storage.snapshot(), &expr, at)? {
-            Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),
-            Value::Vector(samples) => Ok(samples
-                .into_iter()
-                .map(|sample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value })
-                .collect()),
-            Value::String { .. } | Value::Matrix(_) => Err("BUG: the expression of a rule was not checked".into()),
+/// The value of a rule's expression; a scalar is one sample without labels.
+pub(crate) fn rule_vector(engine: &Engine, source: &dyn SeriesSource, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
+    let expr = cepmon_query::parse(expr)?;
+    match engine.instant(source, &expr, at)? {
+        Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),
+        Value::Vector(samples) => {
+            let sample = |sample: cepmon_query::VectorSample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value };
+            Ok(samples.into_iter().map(sample).collect())
         }
+        Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".into()),
     }
 }
 

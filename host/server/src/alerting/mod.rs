@@ -12,7 +12,7 @@ use cepmon_alert::rule::{AlertSink, Context, Scheduler};
 use cepmon_alert::{BoxError, Evaluate, Notifier, NotifierOptions, Record};
 use cepmon_model::{Clock, LabelSet};
 
-pub(crate) use evaluate::{PromqlEvaluate, check_rule_expression};
+pub(crate) use evaluate::{PromqlEvaluate, check_rule_expression, rule_vector};
 pub(crate) use load::{AlertingConfig, load_alerting};
 pub(crate) use record::StorageRecord;
 

@@ -76,7 +76,7 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErro
 
 /// Rules are read, but there is no data to evaluate them over.
 #[derive(Debug)]
-struct SyntaxOnly;
+pub(super) struct SyntaxOnly;
 
 impl Evaluate for SyntaxOnly {
     fn check(&self, expr: &str) -> Result<(), BoxError> {

@@ -39,8 +39,22 @@ pub(crate) async fn post_json(url: &str, path: &str, accept: &str, json: String)
 
 /// Posts a form to a path below the server's address.
 pub(crate) async fn post_form(url: &str, path: &str, form: &[(&str, &str)]) -> anyhow::Result<Answer> {
+    post_form_with(url, path, form, &[]).await
+}
+
+/// Posts a form with headers besides.
+pub(crate) async fn post_form_with(url: &str, path: &str, form: &[(&str, &str)], headers: &[(String, String)]) -> anyhow::Result<Answer> {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-    ask(url, path, |uri| Request::post(uri).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded"), body).await
+    let request = |uri| {
+        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    };
+    ask(url, path, request, body).await
+}
+
+/// An address as typed, with `http://` where there is no scheme.
+pub(crate) fn with_scheme(url: &str) -> String {
+    if url.contains("://") { url.to_owned() } else { format!("http://{url}") }
 }
 
 /// Posts a body of remote write 1.0, with headers besides.

@@ -16,6 +16,7 @@ mod install;
 mod output;
 mod plugin;
 mod printable;
+mod promtool;
 mod selector;
 mod serve;
 mod set_aside;
@@ -24,10 +25,12 @@ mod supply;
 mod time;
 mod upgrade;
 
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 pub(crate) use compile::THIS_PROGRAM;
 use output::{Output, is_closed_output};
@@ -68,6 +71,16 @@ enum Command {
     SetAside(set_aside::SetAsideArgs),
     /// Check configuration files without starting anything
     Check(check::CheckArgs),
+    /// Prometheus's tool: check, query, test rules, tsdb, push
+    #[command(disable_help_flag = true)]
+    Promtool(PersonalityArgs),
+}
+
+/// The command line of another program, untouched.
+#[derive(Debug, Args)]
+struct PersonalityArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
 /// Why a command did not succeed, as far as the exit code tells.
@@ -93,7 +106,13 @@ impl Failure {
 }
 
 /// Reads the command line, runs the command, prints what went wrong. `main` returns what this returns.
+///
+/// A link by the name of another program is that program: `ln -s cepmon promtool`.
 pub fn run() -> ExitCode {
+    let own_name = std::env::args_os().next().map(PathBuf::from);
+    if own_name.as_ref().and_then(|path| path.file_name()).and_then(OsStr::to_str) == Some("promtool") {
+        return promtool::main(std::env::args_os().skip(1));
+    }
     let cli = Cli::parse();
     let mut output = Output::stdout();
     let done = match cli.command {
@@ -106,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Import(command) => import::run(&command, &mut output),
         Command::SetAside(args) => set_aside::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
+        Command::Promtool(args) => return promtool::main(args.arguments),
     };
     let done = done.and_then(|()| output.flush().map_err(Failure::from));
     match done {

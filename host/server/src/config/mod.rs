@@ -18,7 +18,16 @@ pub use check::{
     CLASSIC_PLUGIN, Config, Job, LogSource, PluginLimits, PluginSources, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig,
 };
 pub use problem::{FileProblems, Position, Problem};
-pub use yaml::Node;
+pub use yaml::{Key, Node, Value};
+
+/// Whether `${VAR}` in a file means the environment's variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Variables {
+    /// As in every file that the server reads.
+    Expand,
+    /// A text like any other.
+    Keep,
+}
 
 /// The configuration without `--config`: the node plugin on this host every 15 s.
 pub const DEFAULT_CONFIG: &str = include_str!("default.yml");
@@ -66,7 +75,7 @@ pub fn load(path: Option<&Path>) -> Result<Document<Config>, ConfigErrors> {
         Some(path) => (path, read_file(path)?),
     };
     let base_dir = path.and_then(Path::parent).unwrap_or(Path::new(""));
-    document(name, text, |root, problems| {
+    document(name, text, Variables::Expand, |root, problems| {
         not_yet::refuse(root, problems);
         let file = read::read::<file::ConfigFile>(root, problems)?;
         Ok(check::check(&file, root, base_dir, problems))
@@ -75,18 +84,34 @@ pub fn load(path: Option<&Path>) -> Result<Document<Config>, ConfigErrors> {
 
 /// Reads another YAML file (rules, Alertmanager) into its type, with the same reporting.
 pub fn load_document<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Document<T>, ConfigErrors> {
-    document(path, read_file(path)?, |root, problems| read::read(root, problems))
+    document(path, read_file(path)?, Variables::Expand, |root, problems| read::read(root, problems))
+}
+
+/// Reads a YAML text into its type, after `change` has had its way with the tree. `path` is for messages.
+pub fn read_text<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    text: String,
+    variables: Variables,
+    change: impl FnOnce(&mut Node),
+) -> Result<Document<T>, ConfigErrors> {
+    document(path, text, variables, |root, problems| {
+        change(root);
+        read::read(root, problems)
+    })
 }
 
 /// Parses, expands and reads a text; a file with any problem is refused with all of them.
 fn document<T>(
     path: &Path,
     text: String,
+    variables: Variables,
     read: impl FnOnce(&mut Node, &mut Vec<Problem>) -> Result<T, Problem>,
 ) -> Result<Document<T>, ConfigErrors> {
     let mut problems = Vec::new();
     let read = yaml::parse(&text).and_then(|mut root| {
-        expand::expand(&mut root, &|name| std::env::var(name).ok(), &mut problems);
+        if variables == Variables::Expand {
+            expand::expand(&mut root, &|name| std::env::var(name).ok(), &mut problems);
+        }
         if let Some(last_unset) = problems.pop() {
             // What stands in place of an unset variable means nothing; checking it would only add noise.
             return Err(last_unset);

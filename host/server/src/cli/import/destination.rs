@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use cepmon_model::{Clock, LabelSet, MetricMetadata, Sample, TimestampMs};
-use cepmon_storage::{AppendOutcome, Error, SeriesRef, Storage, StorageOptions};
+use cepmon_storage::{Error, SeriesRef, Storage, StorageOptions};
 use hyper::StatusCode;
 use tokio::runtime::Runtime;
 
@@ -36,7 +36,8 @@ pub(super) enum Destination {
 pub(super) struct Directory {
     storage: Storage,
     batch: Vec<(SeriesRef, TimestampMs, f64)>,
-    outcome: AppendOutcome,
+    /// Samples that no block had.
+    new: u64,
     /// Series that cannot be stored.
     problems: Vec<String>,
 }
@@ -60,7 +61,7 @@ impl Destination {
         }
         // What is in memory from before would make every older sample a late one.
         storage.flush()?;
-        Ok(Self::Directory(Box::new(Directory { storage, batch: Vec::new(), outcome: AppendOutcome::default(), problems: Vec::new() })))
+        Ok(Self::Directory(Box::new(Directory { storage, batch: Vec::new(), new: 0, problems: Vec::new() })))
     }
 
     pub(super) fn server(url: &str) -> anyhow::Result<Self> {
@@ -103,7 +104,7 @@ impl Destination {
     pub(super) fn finish(&mut self) -> anyhow::Result<()> {
         self.settle()?;
         if let Self::Directory(directory) = self {
-            directory.storage.flush()?;
+            directory.flush()?;
         }
         Ok(())
     }
@@ -116,15 +117,13 @@ impl Destination {
         }
     }
 
-    /// What of the samples was not taken, in words.
-    pub(super) fn refused(&self) -> Option<String> {
+    /// What became of the samples, in words.
+    pub(super) fn outcome(&self) -> String {
         match self {
-            Self::Directory(directory) => {
-                let AppendOutcome { duplicates, conflicts, .. } = directory.outcome;
-                (duplicates + conflicts > 0)
-                    .then(|| format!("{duplicates} were there already, {conflicts} with another value, which stays"))
+            Self::Directory(directory) => format!(", {} of them new", directory.new),
+            Self::Server(server) => {
+                server.refusal.as_ref().map_or_else(String::new, |refusal| format!("; the server refused some: {refusal}"))
             }
-            Self::Server(server) => server.refusal.as_ref().map(|refusal| format!("of which the server refused some: {refusal}")),
         }
     }
 }
@@ -153,7 +152,7 @@ impl Directory {
             // Those that have ended leave memory at a flush.
             Err(Error::TooManySeries { .. }) => {
                 self.append()?;
-                self.storage.flush()?;
+                self.flush()?;
                 self.storage.series_ref(labels, &MetricMetadata::default())
             }
             series => series,
@@ -163,11 +162,15 @@ impl Directory {
     fn append(&mut self) -> Result<(), Error> {
         let outcome = self.storage.append(&self.batch)?;
         debug_assert!(outcome.unknown.is_empty(), "BUG: a series left memory while samples of it waited");
-        self.outcome.add(&outcome);
         self.batch.clear();
         if self.storage.should_flush(SystemClock.now()) {
-            self.storage.flush()?;
+            self.flush()?;
         }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.new += self.storage.flush()?.samples;
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ mod openmetrics;
 mod prometheus;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -62,6 +62,14 @@ pub(crate) fn run(command: &ImportCommand, output: &mut Output) -> Result<(), Fa
     }
 }
 
+/// Imports a file of OpenMetrics text into a data directory; gives a line about it.
+pub(super) fn import_openmetrics(file: &Path, data_dir: &Path) -> anyhow::Result<String> {
+    let mut destination = Destination::directory(data_dir)?;
+    let found = openmetrics::import(file, &Selection::default(), &mut destination)?;
+    destination.finish()?;
+    Ok(format!("imported {} samples{}", found.samples, destination.outcome()))
+}
+
 impl ImportOptions {
     fn selection(&self) -> Result<Selection, Failure> {
         let selectors = self.selectors.iter().map(|text| parse_selector(text)).collect::<anyhow::Result<_>>().map_err(Failure::usage)?;
@@ -83,7 +91,7 @@ impl ImportOptions {
     /// How long samples are kept where they go; `None` = for ever, or it cannot be known.
     fn retention(&self) -> Result<Option<Duration>, Failure> {
         if let Some(path) = &self.config {
-            return Ok(config::load(Some(path)).map_err(Failure::usage)?.file.metrics.time);
+            return Ok(config::load(Some(path)).map_err(Failure::usage)?.file.storage.metrics.time);
         }
         let Some(url) = &self.url else { return Ok(None) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
@@ -115,13 +123,7 @@ fn warn_of_retention(retention: Option<Duration>, oldest: TimestampMs, what: &st
 
 /// Prints the damage; fails if there is any, since not everything is there then.
 fn finish(output: &mut Output, findings: &Findings, destination: &Destination) -> Result<(), Failure> {
-    let refused = destination.refused();
-    writeln!(
-        output,
-        "imported {} samples{}",
-        findings.samples,
-        refused.as_ref().map_or_else(String::new, |refused| format!(", {refused}"))
-    )?;
+    writeln!(output, "imported {} samples{}", findings.samples, destination.outcome())?;
     if findings.histograms > 0 {
         writeln!(output, "left out {} native histograms: cepmon does not store them yet", findings.histograms)?;
     }
