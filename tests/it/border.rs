@@ -66,6 +66,12 @@ fn templates_know_no_other_crate_and_do_no_io() {
 }
 
 #[test]
+fn the_importer_knows_the_model_alone() {
+    assert_knows_nothing_of("cepmon-import", &["cepmon-storage", "cepmon-query", "cepmon-sql", "cepmon-plugin", "tokio"]);
+    assert_knows_nothing_of("cepmon-import", &HTTP);
+}
+
+#[test]
 fn alerting_depends_on_no_engine() {
     assert_knows_nothing_of("cepmon-alert", &["cepmon-query", "cepmon-sql", "cepmon-plugin", "cepmon-storage", "datafusion", "wasmtime"]);
 }
