@@ -28,7 +28,7 @@ pub use compact::{Deletion, DeletionReport};
 pub use dir::fault::{FAULT_POINTS, FaultAction, Faults, REWRITE_FAULT_POINTS};
 pub use error::Error;
 pub use options::{FsyncPolicy, Retention, StorageOptions};
-pub use scan::{LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
+pub use scan::{Cardinality, LabelScan, LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
 pub use storage::{
     AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SampleBlock, SavedSnapshot, SeriesRef, SetAside,
     Storage, StorageStats,

@@ -42,6 +42,8 @@ mod licence;
 mod logs;
 /// What the README promises.
 mod promises;
+/// Prometheus's HTTP API.
+mod prometheus_api;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

@@ -12,6 +12,7 @@ mod glob;
 mod prepare;
 mod stored_state;
 mod serve;
+mod flags;
 mod schedule;
 mod ingest;
 mod agent;

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use cepmon_alert::rule::GroupStatus;
 use cepmon_alert::{BoxError, Evaluate};
 use cepmon_model::Clock;
 use cepmon_plugin::{FolderState, LimitOverrides, PluginHost, PluginState, PluginStatus, ReloadReport};
@@ -26,13 +27,14 @@ use crate::chain::chain;
 use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
 use crate::config::{self, Config, ConfigErrors, StorageConfig};
+use crate::flags::{flags, retention_text};
 use crate::host_name::host_name;
 use crate::ingest::RemoteWrite;
 use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare, prepare_settings};
-use crate::schedule::ScrapePool;
+use crate::schedule::{ScrapePool, TargetStatus};
 use crate::stored_state::StoredState;
-use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, TargetState};
+use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, WebOptions};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
@@ -121,9 +123,11 @@ async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
         return Err(ServeError::Exposed(address));
     }
     let stats = Arc::new(ServerStats::default());
-    let app = Arc::new(App::new(Arc::clone(&stats)));
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
+    let mut web_options = WebOptions::default();
+    web_options.flags = flags(args, config, address, &web_options);
+    let app = Arc::new(App::new(Arc::clone(&stats), web_options));
     let router = web::router(Arc::clone(&app), HostPolicy::new(config.web.hosts.clone()));
     let (stop, stopped) = watch::channel(false);
     let web = tokio::spawn(web::serve(listener, router, wait_for(stopped.clone())));
@@ -186,6 +190,9 @@ struct Server {
     in_force: std::sync::Mutex<Arc<Config>>,
     /// Some sections are fixed at start; a change of them is reported, not applied.
     started_with: Config,
+    external_url: String,
+    /// Somebody asks over HTTP that the server end.
+    quit: tokio::sync::Notify,
 }
 
 impl Server {
@@ -225,8 +232,9 @@ impl Server {
         let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));
         let record = Arc::new(StorageRecord::new(Arc::clone(&storage), Arc::clone(&stats)));
         let external_url = format!("http://{address}");
-        let alerting = Alerting::open(Arc::clone(&evaluate), record, Arc::clone(&clock), external_url, config.external_labels.clone())
-            .map_err(ServeError::Alerting)?;
+        let alerting =
+            Alerting::open(Arc::clone(&evaluate), record, Arc::clone(&clock), external_url.clone(), config.external_labels.clone())
+                .map_err(ServeError::Alerting)?;
         Ok(Self {
             config_path: args.config.clone(),
             agent: LogAgent::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats)),
@@ -241,7 +249,13 @@ impl Server {
             reloading: tokio::sync::Mutex::default(),
             in_force: std::sync::Mutex::new(Arc::new(config.clone())),
             started_with: config.clone(),
+            external_url,
+            quit: tokio::sync::Notify::new(),
         })
+    }
+
+    fn in_force(&self) -> Arc<Config> {
+        Arc::clone(&*self.in_force.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn prepare(&self) -> Result<Prepared, ConfigErrors> {
@@ -305,7 +319,7 @@ impl Server {
         if report.added.is_empty() && report.replaced.is_empty() && report.removed.is_empty() {
             return;
         }
-        let config = Arc::clone(&*self.in_force.lock().unwrap_or_else(PoisonError::into_inner));
+        let config = self.in_force();
         let (settings, problems) = tokio::task::block_in_place(|| prepare_settings(&config, &self.plugins));
         for (key, problem) in &problems {
             tracing::warn!(key, problem, "the configuration in force does not fit the plugins any more; what ran before runs on");
@@ -336,7 +350,7 @@ impl Server {
         }
     }
 
-    /// SIGHUP reloads; SIGTERM and SIGINT end the wait.
+    /// SIGHUP reloads; SIGTERM, SIGINT and a request to quit end the wait.
     async fn obey_signals(self: Arc<Self>) -> Result<(), ServeError> {
         let mut hangup = signal(SignalKind::hangup())?;
         let mut terminate = signal(SignalKind::terminate())?;
@@ -348,6 +362,7 @@ impl Server {
                 },
                 _ = terminate.recv() => return Ok(()),
                 _ = interrupt.recv() => return Ok(()),
+                () = self.quit.notified() => return Ok(()),
             }
         }
     }
@@ -396,8 +411,29 @@ impl Server {
 }
 
 impl Control for Server {
-    fn targets(&self) -> Vec<TargetState> {
-        self.pool.targets().into_iter().map(TargetState::from).collect()
+    fn targets(&self) -> Vec<TargetStatus> {
+        self.pool.targets()
+    }
+
+    fn rules(&self) -> Vec<GroupStatus> {
+        self.alerting.rules()
+    }
+
+    fn alertmanager_url(&self) -> Option<String> {
+        let is_told = self.in_force().alertmanager_file.is_some();
+        is_told.then(|| format!("{}/api/v2/alerts", self.external_url))
+    }
+
+    fn config_yaml(&self) -> String {
+        self.in_force().yaml.clone()
+    }
+
+    fn retention(&self) -> String {
+        retention_text(&self.started_with.storage.metrics)
+    }
+
+    fn quit(&self) {
+        self.quit.notify_one();
     }
 
     fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {

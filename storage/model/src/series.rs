@@ -40,7 +40,7 @@ impl fmt::Display for SeriesId {
 }
 
 /// A metric's type, with OpenMetrics's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum MetricKind {
     /// No type was given (`untyped` in the text format 0.0.4).
     #[default]
@@ -90,7 +90,7 @@ impl MetricKind {
 }
 
 /// What a metric's author says of it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct MetricMetadata {
     /// The metric's type.
     pub kind: MetricKind,

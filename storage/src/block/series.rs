@@ -153,6 +153,21 @@ impl BlockIndex {
         positions
     }
 
+    /// Positions of the series that any selector matches (all without one) and that have samples in a time span, ascending.
+    pub(crate) fn select_any(&self, selectors: &[Vec<cepmon_model::Matcher>], (start, end): (i64, i64)) -> Vec<u32> {
+        let mut positions = self.index.select_any(selectors);
+        positions.retain(|&position| {
+            let place = self.places[position as usize];
+            place.min_ts <= end && place.max_ts >= start
+        });
+        positions
+    }
+
+    /// Looks at the label pairs of some series, each distinct pair once.
+    pub(crate) fn visit_pairs(&self, positions: Vec<u32>, visit: impl FnMut(&str, &str)) {
+        self.index.visit_pairs(positions, visit);
+    }
+
     /// The position of a series. Positions are in the order of labels.
     pub(crate) fn find(&self, labels: &LabelSet) -> Option<u32> {
         let (mut low, mut high) = (0, self.ids.len() as u32);

@@ -9,6 +9,7 @@ use super::Head;
 use super::arena::{ChunkAddress, Pages};
 use super::chunk;
 use super::frozen::{FrozenSamples, first_in_chain, read_chain};
+use crate::index::LabelIndex;
 
 /// A series as it was when the view was taken.
 #[derive(Debug)]
@@ -69,12 +70,8 @@ impl Head {
     pub(crate) fn series_info(&self, matchers: &[Matcher], frozen: Option<&Arc<FrozenSamples>>) -> Vec<HeadSeriesInfo> {
         let mut infos = Vec::new();
         for slot in self.index.select(matchers) {
+            let Some(min_time) = self.first_timestamp(slot, frozen) else { continue };
             let place = &self.slots[slot as usize];
-            let open = place.open.first_timestamp();
-            let closed = first_in_chain(|address| self.arena.get(address), place.chunk);
-            let late = place.late.as_ref().and_then(|late| late.first_timestamp());
-            let frozen = frozen.and_then(|frozen| frozen.first_timestamp(slot));
-            let Some(min_time) = [open, closed, late, frozen].into_iter().flatten().min() else { continue };
             let metadata = Arc::clone(self.metadata.get(place.metadata));
             infos.push(HeadSeriesInfo {
                 id: place.id,
@@ -86,6 +83,58 @@ impl Head {
         }
         infos.sort_by(|left, right| left.labels.cmp(&right.labels));
         infos
+    }
+
+    /// The series that any selector matches (all without one) and that have samples here between two times, inclusive.
+    pub(crate) fn select_between(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: (i64, i64),
+        frozen: Option<&Arc<FrozenSamples>>,
+    ) -> impl Iterator<Item = u32> {
+        self.index.select_any(selectors).into_iter().filter(move |&slot| {
+            let first = self.first_timestamp(slot, frozen);
+            self.slots[slot as usize].last_timestamp >= range.0 && first.is_some_and(|first| first <= range.1)
+        })
+    }
+
+    /// The labels of all series, each pair with its series.
+    pub(crate) fn index(&self) -> &LabelIndex {
+        &self.index
+    }
+
+    /// Metadata of a series.
+    pub(crate) fn metadata_of(&self, slot: u32) -> &Arc<MetricMetadata> {
+        self.metadata.get(self.slots[slot as usize].metadata)
+    }
+
+    /// How many chunks there are, and the times of the oldest and the youngest sample.
+    pub(crate) fn extent(&self, frozen: Option<&Arc<FrozenSamples>>) -> (u64, Option<(i64, i64)>) {
+        let (mut chunks, mut span) = (0, None);
+        for slot in self.index.numbers() {
+            let place = &self.slots[slot as usize];
+            chunks += u64::from(place.open.count() > 0);
+            let mut next = place.chunk;
+            while let Some(closed) = self.arena.get(next) {
+                chunks += 1;
+                next = closed.previous;
+            }
+            if let Some(first) = self.first_timestamp(slot, frozen) {
+                let (oldest, youngest) = span.unwrap_or((first, place.last_timestamp));
+                span = Some((first.min(oldest), place.last_timestamp.max(youngest)));
+            }
+        }
+        (chunks, span)
+    }
+
+    /// The oldest sample of a series that is here.
+    fn first_timestamp(&self, slot: u32, frozen: Option<&Arc<FrozenSamples>>) -> Option<i64> {
+        let place = &self.slots[slot as usize];
+        let open = place.open.first_timestamp();
+        let closed = first_in_chain(|address| self.arena.get(address), place.chunk);
+        let late = place.late.as_ref().and_then(|late| late.first_timestamp());
+        let frozen = frozen.and_then(|frozen| frozen.first_timestamp(slot));
+        [open, closed, late, frozen].into_iter().flatten().min()
     }
 
     /// Names of all metrics in the head.

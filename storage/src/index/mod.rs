@@ -173,6 +173,30 @@ impl LabelIndex {
         names
     }
 
+    /// Looks at the label pairs of some series, each distinct pair once.
+    pub(crate) fn visit_pairs(&self, numbers: impl IntoIterator<Item = u32>, mut visit: impl FnMut(&str, &str)) {
+        let mut is_seen = vec![false; self.postings.len()];
+        for number in numbers {
+            for &pair in self.pair_list(number) {
+                if !std::mem::replace(&mut is_seen[pair as usize], true) {
+                    let (name, value) = self.pairs.text(pair);
+                    visit(name, value);
+                }
+            }
+        }
+    }
+
+    /// Looks at every label pair that a series has, with the numbers of its series.
+    pub(crate) fn visit_postings(&self, mut visit: impl FnMut(&str, &str, &[u32])) {
+        for (pair, postings) in (0..).zip(&self.postings) {
+            let (name, value) = self.pairs.text(pair);
+            let numbers = postings.as_slice();
+            if !numbers.is_empty() {
+                visit(name, value, numbers);
+            }
+        }
+    }
+
     /// Bytes of memory behind the index.
     pub(crate) fn heap_bytes(&self) -> usize {
         let postings: usize = self.postings.iter().map(Postings::heap_bytes).sum();

@@ -37,6 +37,17 @@ impl LabelIndex {
         selected
     }
 
+    /// The series that satisfy all matchers of any selector, ascending; all series if there is no selector.
+    pub(crate) fn select_any(&self, selectors: &[Vec<Matcher>]) -> Vec<u32> {
+        if selectors.is_empty() {
+            return self.numbers().collect();
+        }
+        let mut selected: Vec<u32> = selectors.iter().flat_map(|matchers| self.select(matchers)).collect();
+        selected.sort_unstable();
+        selected.dedup();
+        selected
+    }
+
     fn resolve<'a>(&self, matcher: &'a Matcher) -> Condition<'a> {
         let accepts_missing = matcher.matches_empty();
         let pairs = if matcher.op() == MatchOp::Equal {

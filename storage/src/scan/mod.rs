@@ -4,10 +4,12 @@
 mod estimate;
 mod request;
 mod snapshot;
+mod label;
 pub(crate) mod samples;
 pub(crate) mod logs;
 mod tables;
 pub(crate) mod known;
 
+pub use label::{Cardinality, LabelScan};
 pub use request::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
 pub use snapshot::Snapshot;

@@ -72,7 +72,7 @@ pub struct ActiveAlert {
     /// When it stopped firing.
     pub resolved_at: Option<TimestampMs>,
     /// Since when it fires only because of `keep_firing_for`.
-    pub(crate) keep_firing_since: Option<TimestampMs>,
+    pub keep_firing_since: Option<TimestampMs>,
     /// When it was last handed to the notifier.
     pub(crate) last_sent_at: Option<TimestampMs>,
 }

@@ -24,13 +24,7 @@ impl Display for Expr {
                 labels(f, selector)?;
                 write!(f, "[{range}]{}", selector.shift)
             }
-            ExprKind::Subquery(Subquery { expr, range, step, shift }) => {
-                write!(f, "{expr}[{range}:")?;
-                if let Some(step) = step {
-                    step.fmt(f)?;
-                }
-                write!(f, "]{shift}")
-            }
+            ExprKind::Subquery(subquery) => write!(f, "{}{}", subquery.expr, subquery.times()),
             ExprKind::Paren(expr) => write!(f, "({expr})"),
             ExprKind::Negate(expr) => write!(f, "-{expr}"),
             ExprKind::Plus(expr) => write!(f, "+{expr}"),
@@ -47,8 +41,23 @@ impl Display for Expr {
 
 impl Display for BinaryExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "{} {} {}", self.left, self.operation(), self.right)
+    }
+}
+
+impl BinaryExpr {
+    /// The operator with all that belongs to it.
+    pub(super) fn operation(&self) -> impl Display {
         let returns_bool = if self.returns_bool { " bool" } else { "" };
-        write!(f, "{} {}{returns_bool}{} {}", self.left, self.op.text(), self.matching, self.right)
+        format!("{}{returns_bool}{}", self.op.text(), self.matching)
+    }
+}
+
+impl Subquery {
+    /// Range, step and shift.
+    pub(super) fn times(&self) -> impl Display {
+        let step = self.step.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("[{}:{step}]{}", self.range, self.shift)
     }
 }
 
@@ -64,38 +73,34 @@ impl Display for Matching {
             Grouping::By(names) => ("on", names),
             Grouping::Without(names) => ("ignoring", names),
         };
-        write!(f, " {word} ")?;
-        label_list(f, names)?;
+        write!(f, " {word} {}", LabelList(names))?;
         let side = match self.cardinality {
             Cardinality::OneToOne => return Ok(()),
             Cardinality::ManyToOne => "group_left",
             Cardinality::OneToMany => "group_right",
         };
-        write!(f, " {side} ")?;
-        label_list(f, &self.include)
+        write!(f, " {side} {}", LabelList(&self.include))
     }
 }
 
 impl Display for AggregateExpr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(self.op.name())?;
-        match &self.grouping {
-            Grouping::By(names) if names.is_empty() => {}
-            Grouping::By(names) => {
-                f.write_str(" by ")?;
-                label_list(f, names)?;
-                f.write_char(' ')?;
-            }
-            Grouping::Without(names) => {
-                f.write_str(" without ")?;
-                label_list(f, names)?;
-                f.write_char(' ')?;
-            }
-        }
         match &self.parameter {
-            Some(parameter) => write!(f, "({parameter}, {})", self.expr),
-            None => write!(f, "({})", self.expr),
+            Some(parameter) => write!(f, "{}({parameter}, {})", self.head(), self.expr),
+            None => write!(f, "{}({})", self.head(), self.expr),
         }
+    }
+}
+
+impl AggregateExpr {
+    /// What stands before the parentheses.
+    pub(super) fn head(&self) -> impl Display {
+        let (word, names) = match &self.grouping {
+            Grouping::By(names) if names.is_empty() => return self.op.name().to_owned(),
+            Grouping::By(names) => ("by", names),
+            Grouping::Without(names) => ("without", names),
+        };
+        format!("{} {word} {} ", self.op.name(), LabelList(names))
     }
 }
 
@@ -175,13 +180,18 @@ fn labels(f: &mut Formatter<'_>, selector: &Selector) -> Result {
     f.write_char('}')
 }
 
-fn label_list(f: &mut Formatter<'_>, names: &[String]) -> Result {
-    f.write_char('(')?;
-    for (index, name) in names.iter().enumerate() {
-        f.write_str(if index == 0 { "" } else { ", " })?;
-        label_name(f, name)?;
+/// Names in parentheses.
+struct LabelList<'a>(&'a [String]);
+
+impl Display for LabelList<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_char('(')?;
+        for (index, name) in self.0.iter().enumerate() {
+            f.write_str(if index == 0 { "" } else { ", " })?;
+            label_name(f, name)?;
+        }
+        f.write_char(')')
     }
-    f.write_char(')')
 }
 
 fn label_name(f: &mut Formatter<'_>, name: &str) -> Result {

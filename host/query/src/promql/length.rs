@@ -56,7 +56,7 @@ impl Length {
     }
 
     /// Its milliseconds. `None` if it needs the query's step and range and they are not given as `(step, range)` in milliseconds.
-    pub(crate) fn resolve(&self, query: Option<(i64, i64)>) -> Option<Result<i64, &'static str>> {
+    pub fn resolve(&self, query: Option<(i64, i64)>) -> Option<Result<i64, &'static str>> {
         let seconds = match self.seconds(query)? {
             Ok(seconds) => seconds,
             Err(problem) => return Some(Err(problem)),

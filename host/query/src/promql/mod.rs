@@ -10,6 +10,7 @@ pub(crate) mod parser;
 pub mod ast;
 mod length;
 mod display;
+mod pretty;
 pub(crate) mod check;
 pub(crate) mod annotation;
 pub(crate) mod engine;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cepmon_alert::config::{AlertmanagerConfig, AlertmanagerFile, ReceiverEntry, RouteEntry};
-use cepmon_alert::rule::{AlertSink, Context, Scheduler};
+use cepmon_alert::rule::{AlertSink, Context, GroupStatus, Scheduler};
 use cepmon_alert::{BoxError, Evaluate, Notifier, NotifierOptions, Record};
 use cepmon_model::{Clock, LabelSet};
 
@@ -60,6 +60,11 @@ impl Alerting {
     pub(crate) fn apply(&self, config: AlertingConfig) {
         self.notifier.apply(config.alertmanager.unwrap_or_else(nobody));
         self.scheduler.apply(config.groups);
+    }
+
+    /// All groups and what their last evaluations gave.
+    pub(crate) fn rules(&self) -> Vec<GroupStatus> {
+        self.scheduler.groups()
     }
 
     /// Evaluates and tells until `shutdown` is ready.

@@ -77,7 +77,8 @@ pub(crate) async fn get(url: &str, path: &str, accept: &str) -> anyhow::Result<A
 /// What a server says about a request that it did not do.
 pub(crate) fn problem(answer: &Answer) -> String {
     let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
-    let message = body.as_ref().and_then(|body| body["error"]["message"].as_str());
+    // Paths that Prometheus has too answer with its errors.
+    let message = body.as_ref().and_then(|body| body["error"]["message"].as_str().or(body["error"].as_str()));
     message.map_or_else(|| format!("it answered {}; is this a cepmon server?", answer.status), str::to_owned)
 }
 

@@ -13,9 +13,11 @@ mod folders;
 mod http_client;
 mod import;
 mod install;
+mod offline;
 mod output;
 mod plugin;
 mod printable;
+mod promql;
 mod promtool;
 mod selector;
 mod serve;
@@ -55,6 +57,8 @@ enum Command {
     Serve(ServeArgs),
     /// Ask SQL of a running server, or of a data directory that no server uses
     Sql(sql::SqlArgs),
+    /// Ask PromQL of a running server, or of a data directory that no server uses
+    Promql(promql::PromqlArgs),
     /// Delete samples or log lines of a running server, by selector and time
     Delete(delete::DeleteArgs),
     /// Build, install, list and remove plugins, and say what they may do
@@ -118,6 +122,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => crate::serve::run(args),
         Command::Sql(args) => sql::run(&args, &mut output),
+        Command::Promql(args) => promql::run(&args, &mut output),
         Command::Delete(args) => delete::run(&args, &mut output),
         Command::Plugin(command) => plugin::run(&command, &mut output),
         Command::Backup(args) => backup::run(&args, &mut output),

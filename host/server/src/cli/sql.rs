@@ -3,17 +3,16 @@
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use cepmon_sql::{QueryOptions, SqlEngine, SqlOptions};
-use cepmon_storage::{Storage, StorageOptions};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Failure;
 use super::http_client::{self, Answer, DEFAULT_URL};
+use super::offline::open_data_dir;
 use super::output::Output;
 use crate::web::{ResultForm, encode_result, sql_parameter};
 
@@ -136,20 +135,9 @@ fn refusal(url: &str, statement: &str, answer: &Answer) -> anyhow::Error {
 }
 
 async fn ask_directory(data_dir: &Path, statement: &str, parameters: &[Value], form: ResultForm) -> anyhow::Result<Vec<u8>> {
-    // Opening would make the directory.
-    let metadata = std::fs::metadata(data_dir).with_context(|| format!("cannot open data directory \"{}\"", data_dir.display()))?;
-    if !metadata.is_dir() {
-        return Err(anyhow!("cannot open data directory \"{}\": it is a file", data_dir.display()));
-    }
-    let (storage, report) = Storage::open(StorageOptions::new(data_dir)).map_err(|error| match error {
-        cepmon_storage::Error::Locked { .. } => anyhow!("{error}, or ask the server that runs there with --url"),
-        error => error.into(),
-    })?;
-    for problem in &report.problems {
-        writeln!(io::stderr(), "cepmon: warning: {problem}").ok();
-    }
+    let storage = open_data_dir(data_dir)?;
     let spill_dir = std::env::temp_dir().join(format!("cepmon-sql-{}", std::process::id()));
-    let engine = SqlEngine::new(Arc::new(storage), Vec::new(), SqlOptions::new(&spill_dir))?;
+    let engine = SqlEngine::new(storage, Vec::new(), SqlOptions::new(&spill_dir))?;
     let options = QueryOptions { parameters: parameters.iter().filter_map(sql_parameter).collect(), ..QueryOptions::default() };
     let answer = engine.query_with(statement, options).await;
     drop(engine);

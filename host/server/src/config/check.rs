@@ -55,6 +55,8 @@ pub struct Config {
     pub plugin_limits: BTreeMap<String, PluginLimits>,
     /// The HTTP surface.
     pub web: WebConfig,
+    /// The file as it may be shown.
+    pub yaml: String,
 }
 
 /// One scrape configuration.
@@ -222,6 +224,7 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, problems: &
         secrets,
         plugin_limits,
         web: WebConfig { listen, hosts: file.web.hosts.clone(), is_insecure: file.web.insecure },
+        yaml: String::new(),
     }
 }
 

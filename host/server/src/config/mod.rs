@@ -7,6 +7,7 @@ mod expand;
 mod read;
 mod file;
 mod not_yet;
+mod shown;
 mod check;
 #[cfg(test)]
 mod tests;
@@ -75,11 +76,13 @@ pub fn load(path: Option<&Path>) -> Result<Document<Config>, ConfigErrors> {
         Some(path) => (path, read_file(path)?),
     };
     let base_dir = path.and_then(Path::parent).unwrap_or(Path::new(""));
-    document(name, text, Variables::Expand, |root, problems| {
+    let mut document = document(name, text, Variables::Expand, |root, problems| {
         not_yet::refuse(root, problems);
         let file = read::read::<file::ConfigFile>(root, problems)?;
         Ok(check::check(&file, root, base_dir, problems))
-    })
+    })?;
+    document.file.yaml = shown::shown(&document.text);
+    Ok(document)
 }
 
 /// Reads another YAML file (rules, Alertmanager) into its type, with the same reporting.

@@ -1,6 +1,7 @@
 //! When each target is asked: one task per target, offsets spread over the interval so that targets do not all answer at once.
 //! It decides when, calls the plugin, and hands the answer to `ingest`; what the answer means is decided there.
 
+mod discovered;
 mod pool;
 mod scrape_loop;
 mod target_status;

@@ -11,6 +11,7 @@ use cepmon_storage::Storage;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::discovered::{discovered_labels, scrape_url};
 use super::scrape_loop::{ScrapeLoop, Stop};
 use super::target_status::{TargetHealth, TargetStatus};
 use crate::config::{Job, PluginLimits, TargetConfig};
@@ -137,6 +138,8 @@ impl ScrapePool {
             address: target.address.clone(),
             plugin: job.plugin.clone(),
             labels: labels.clone(),
+            discovered_labels: discovered_labels(job, target),
+            scrape_url: scrape_url(job, &target.address),
             interval: job.interval,
             timeout: job.timeout,
             health: TargetHealth::Unknown,

@@ -39,6 +39,10 @@ pub(crate) struct TargetStatus {
     pub plugin: String,
     /// Labels of the target.
     pub labels: LabelSet,
+    /// Labels that it was found with, before any relabelling.
+    pub discovered_labels: LabelSet,
+    /// What is asked: an address of the classic scrape, else `plugin://<plugin>/<address>`.
+    pub scrape_url: String,
     /// Time between two scrapes.
     pub interval: Duration,
     /// Time a scrape may take.

@@ -1,8 +1,7 @@
 //! Deletion over HTTP, in the forms that others know: Prometheus's `POST /api/v1/admin/tsdb/delete_series` for samples and Loki's
 //! `POST /loki/api/v1/delete` for log lines. Both take `dry_run=true`, which only counts, and both have deleted when they answer.
 //!
-//! Prometheus wants a flag before it deletes anything; here there is none, because a server without authentication only listens on
-//! loopback, and pages of other sites are kept out.
+//! Prometheus wants a flag before it deletes anything; here it is allowed unless the command line says otherwise (see `options`).
 
 use std::sync::Arc;
 
@@ -18,7 +17,8 @@ use cepmon_storage::{Deletion, DeletionReport, Storage};
 use serde::Serialize;
 
 use super::App;
-use super::error::{PrometheusError, WebError};
+use super::error::WebError;
+use super::prometheus::ApiError;
 use crate::clock::SystemClock;
 
 const NS_PER_MS: i64 = 1_000_000;
@@ -51,7 +51,8 @@ struct CountedData {
 }
 
 /// `POST /api/v1/admin/tsdb/delete_series` with `match[]`, `start`, `end`: 204 when they are gone.
-pub(crate) async fn delete_series(State(app): State<Arc<App>>, request: Request) -> Result<Response, PrometheusError> {
+pub(crate) async fn delete_series(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    app.check_admin()?;
     Ok(delete(&app, What::Series, request).await?)
 }
 
@@ -61,8 +62,9 @@ pub(crate) async fn delete_logs(State(app): State<Arc<App>>, request: Request) -
 }
 
 /// `POST /api/v1/admin/tsdb/clean_tombstones`: there are none, what is deleted is gone at once.
-pub(crate) async fn clean_tombstones() -> StatusCode {
-    StatusCode::NO_CONTENT
+pub(crate) async fn clean_tombstones(State(app): State<Arc<App>>) -> Result<StatusCode, ApiError> {
+    app.check_admin()?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 async fn delete(app: &App, what: What, request: Request) -> Result<Response, WebError> {

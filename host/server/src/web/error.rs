@@ -1,5 +1,6 @@
 //! From errors to HTTP: the only place that knows which status an error gets. The body is always
-//! `{"error": {"message", "kind"}}`, for SQL also `line` and `column` where they are known.
+//! `{"error": {"message", "kind"}}`, for SQL also `line` and `column` where they are known. Paths that Prometheus has too put these
+//! errors into Prometheus's form, in `prometheus/error.rs`.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -48,6 +49,12 @@ pub(crate) enum WebError {
     /// The new configuration was refused; the old one goes on.
     #[error("cannot reload the configuration, the old one stays in force: {0}")]
     Reload(String),
+    /// Whoever started the server allowed no requests that end or reload it.
+    #[error("lifecycle API is not enabled; start with --web.enable-lifecycle, or send SIGHUP or SIGTERM")]
+    LifecycleDisabled,
+    /// Whoever started the server allowed no deletion and no snapshots over HTTP.
+    #[error("admin APIs disabled; start with --web.enable-admin-api")]
+    AdminDisabled,
     /// The server is still starting.
     #[error("cannot answer yet: the write-ahead log is read again and plugins are loaded; try again in a moment")]
     NotReady,
@@ -63,7 +70,7 @@ pub(crate) enum WebError {
 }
 
 impl WebError {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Sql(error) => sql_status(error),
             Self::Storage(error) if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
@@ -71,7 +78,9 @@ impl WebError {
             Self::Storage(_) | Self::Crashed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Body(rejection) => rejection.status(),
             Self::NotAcceptable { .. } => StatusCode::NOT_ACCEPTABLE,
-            Self::ForeignHost { .. } | Self::ForeignOrigin { .. } => StatusCode::FORBIDDEN,
+            Self::ForeignHost { .. } | Self::ForeignOrigin { .. } | Self::LifecycleDisabled => StatusCode::FORBIDDEN,
+            // Prometheus says so: to its clients it is the same as a server that is not there.
+            Self::AdminDisabled => StatusCode::SERVICE_UNAVAILABLE,
             Self::WriteForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Reload(_) | Self::Write(_) | Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
@@ -87,6 +96,7 @@ impl WebError {
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",
+            Self::LifecycleDisabled | Self::AdminDisabled => "disabled",
             Self::NotReady => "starting",
             Self::NoSuchPath { .. } => "path",
             Self::NoSuchPlugin { .. } => "plugin",
@@ -147,39 +157,6 @@ impl IntoResponse for WebError {
         };
         let error = BodyError { message, kind: self.kind(), line: position.map(|at| at.line), column: position.map(|at| at.column) };
         (status, Json(Body { error })).into_response()
-    }
-}
-
-/// An error of a path that Prometheus has too, in Prometheus's form: `{"status": "error", "errorType", "error"}`.
-#[derive(Debug)]
-pub(crate) struct PrometheusError(WebError);
-
-impl From<WebError> for PrometheusError {
-    fn from(error: WebError) -> Self {
-        Self(error)
-    }
-}
-
-impl IntoResponse for PrometheusError {
-    fn into_response(self) -> Response {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Body {
-            status: &'static str,
-            error_type: &'static str,
-            error: String,
-        }
-        let status = self.0.status();
-        let error_type = match status {
-            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-            status if status.is_client_error() => "bad_data",
-            _ => "internal",
-        };
-        let error = chain(&self.0);
-        if error_type == "internal" {
-            tracing::error!(%status, error, "request failed");
-        }
-        (status, Json(Body { status: "error", error_type, error })).into_response()
     }
 }
 

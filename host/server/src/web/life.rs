@@ -21,8 +21,16 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, W
 
 /// `POST /-/reload`: everything or nothing; the message of a refusal is the one that `cepmon check` prints.
 pub(crate) async fn reload(State(app): State<Arc<App>>) -> Result<&'static str, WebError> {
+    app.check_lifecycle()?;
     app.running()?.control.reload().await.map_err(|refusal| WebError::Reload(refusal.to_string()))?;
     Ok("")
+}
+
+/// `POST /-/quit`: the answer comes before the end.
+pub(crate) async fn quit(State(app): State<Arc<App>>) -> Result<&'static str, WebError> {
+    app.check_lifecycle()?;
+    app.running()?.control.quit();
+    Ok("Requesting termination... Goodbye!")
 }
 
 /// What a flush wrote.

@@ -1,4 +1,4 @@
-//! The one HTTP port: SQL, metrics of cepmon itself, health, administration and the page. The only part that knows HTTP status codes.
+//! The one HTTP port: SQL, PromQL, metrics of cepmon itself, health, administration and the page. The only part that knows HTTP status codes.
 //!
 //! [`App`] is what the handlers work on. It exists before the storage is open, so that `/-/healthy` and the page answer while the log is
 //! read again; [`App::start`] makes the rest work. Scraping, rules and delivery are elsewhere: they come in through [`Control`].
@@ -11,9 +11,11 @@ mod host_guard;
 mod life;
 mod listen;
 mod metrics;
+mod options;
 pub(crate) mod grant_words;
 mod page;
 mod process;
+mod prometheus;
 mod rescue;
 mod sql;
 mod state;
@@ -31,20 +33,27 @@ use axum::http::Uri;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
+use cepmon_alert::rule::GroupStatus;
 use cepmon_plugin::PluginHost;
 use cepmon_sql::SqlEngine;
 use cepmon_storage::Storage;
 use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::SizeAbove;
 
 use crate::ingest::RemoteWrite;
+use crate::schedule::TargetStatus;
 pub(crate) use accept::ResultForm;
 use error::WebError;
 pub(crate) use host_guard::HostPolicy;
+pub(crate) use options::WebOptions;
+use prometheus::PromqlAccess;
+pub(crate) use prometheus::{Parameters, answer_offline};
 pub(crate) use sql::encode as encode_result;
 pub(crate) use sql::parameter as sql_parameter;
-pub(crate) use state::TargetState;
 pub(crate) use stats::ServerStats;
 
 /// How long open requests may go on after the stop signal.
@@ -53,13 +62,31 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Remote-write bodies that are worked on at once; each may take some hundred MiB.
 const WRITES_AT_ONCE: usize = 4;
 
+/// Shorter answers fit into a packet as they are.
+const MIN_COMPRESSED_BYTES: u16 = 1024;
+
 /// What the web surface asks of the running server.
 pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
     /// All targets with the outcome of their last scrape.
-    fn targets(&self) -> Vec<TargetState>;
+    fn targets(&self) -> Vec<TargetStatus>;
+
+    /// All rule groups with the outcome of their last evaluation.
+    fn rules(&self) -> Vec<GroupStatus>;
+
+    /// Where the Alertmanager's API is, if somebody is told of alerts.
+    fn alertmanager_url(&self) -> Option<String>;
+
+    /// The configuration in force as YAML, its secrets as `<secret>`.
+    fn config_yaml(&self) -> String;
+
+    /// How long and how much of metrics is kept, as Prometheus prints it: `30d or 10GiB`.
+    fn retention(&self) -> String;
 
     /// Reads the configuration again: all of it or, with an error that says file, line and column, nothing.
     fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>>;
+
+    /// Ends the server as SIGTERM does.
+    fn quit(&self);
 }
 
 /// The parts that requests are answered from, once they are all there.
@@ -83,13 +110,16 @@ pub(crate) struct App {
     stats: Arc<ServerStats>,
     /// Remote-write bodies that are worked on.
     writes: Arc<Semaphore>,
+    promql: PromqlAccess,
+    options: WebOptions,
     running: OnceLock<Running>,
 }
 
 impl App {
     /// A server that is still starting: `/-/ready` and everything that needs data answer 503.
-    pub(crate) fn new(stats: Arc<ServerStats>) -> Self {
-        Self { stats, writes: Arc::new(Semaphore::new(WRITES_AT_ONCE)), running: OnceLock::new() }
+    pub(crate) fn new(stats: Arc<ServerStats>, options: WebOptions) -> Self {
+        let promql = PromqlAccess::new(options.promql.clone());
+        Self { stats, writes: Arc::new(Semaphore::new(WRITES_AT_ONCE)), promql, options, running: OnceLock::new() }
     }
 
     /// From now on the server is ready. Calling it twice changes nothing.
@@ -101,6 +131,14 @@ impl App {
 
     fn running(&self) -> Result<&Running, WebError> {
         self.running.get().ok_or(WebError::NotReady)
+    }
+
+    fn check_lifecycle(&self) -> Result<(), WebError> {
+        if self.options.is_lifecycle_enabled { Ok(()) } else { Err(WebError::LifecycleDisabled) }
+    }
+
+    fn check_admin(&self) -> Result<(), WebError> {
+        if self.options.is_admin_enabled { Ok(()) } else { Err(WebError::AdminDisabled) }
     }
 }
 
@@ -120,8 +158,11 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
         .route("/metrics", get(metrics::show_metrics))
         .route("/-/healthy", get(life::healthy))
         .route("/-/ready", get(life::ready))
-        .route("/-/reload", post(life::reload))
+        .route("/-/reload", post(life::reload).put(life::reload))
+        .route("/-/quit", post(life::quit).put(life::quit))
+        .merge(prometheus::routes())
         .with_state(Arc::clone(&app))
+        .layer(compression())
         .merge(page::page_routes())
         .fallback(no_such_path)
         .layer(middleware::from_fn_with_state(Arc::new(hosts), host_guard::guard_host))
@@ -150,6 +191,11 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Futu
             Ok(())
         }
     }
+}
+
+/// gzip or zstd for clients that take it. The fastest level: answers are mostly digits, which even it makes five times smaller.
+fn compression() -> CompressionLayer<SizeAbove> {
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(MIN_COMPRESSED_BYTES))
 }
 
 async fn no_such_path(uri: Uri) -> WebError {

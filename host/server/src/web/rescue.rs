@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::App;
 use super::error::WebError;
+use super::prometheus::ApiError;
 use crate::clock::SystemClock;
 
 /// The answer of Prometheus's API to a snapshot; `path` and `plugins_dir` are for `cepmon backup`, which runs beside the server.
@@ -30,7 +31,8 @@ struct SnapshotData {
 }
 
 /// `POST /api/v1/admin/tsdb/snapshot`: everything of one moment, below the data directory.
-pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Json<SnapshotBody>, WebError> {
+pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Json<SnapshotBody>, ApiError> {
+    app.check_admin()?;
     let running = app.running()?;
     let storage = Arc::clone(&running.storage);
     let plugins_dir = absolute(running.plugins.plugins_dir().to_owned());

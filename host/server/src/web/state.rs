@@ -37,13 +37,13 @@ struct RunningBody {
 
 /// A target as the page shows it.
 #[derive(Debug, Serialize)]
-pub(crate) struct TargetState {
+struct TargetState {
     job: String,
     instance: String,
     address: String,
     plugin: String,
     labels: BTreeMap<String, String>,
-    pub(crate) health: &'static str,
+    health: &'static str,
     last_error: Option<String>,
     last_scrape_ms: Option<TimestampMs>,
     last_duration_seconds: f64,
@@ -108,7 +108,7 @@ fn state(app: &App) -> StateBody {
 
 fn running_body(running: &Running, now_ms: TimestampMs) -> RunningBody {
     RunningBody {
-        targets: running.control.targets(),
+        targets: running.control.targets().into_iter().map(TargetState::from).collect(),
         plugins: running.plugins.plugins().into_iter().map(plugin_body).collect(),
         storage: storage_body(&running.storage.stats()),
         process: process_body(now_ms),

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
+use cepmon_alert::rule::GroupStatus;
 use cepmon_plugin::{Limits, Options, PluginHost};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{Storage, StorageOptions};
@@ -13,7 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::{App, Control, HostPolicy, Running, ServerStats, TargetState, router, serve};
+use crate::schedule::TargetStatus;
+
+use super::{App, Control, HostPolicy, Running, ServerStats, WebOptions, router, serve};
 
 /// A control without targets, whose reload fails on demand.
 #[derive(Debug, Default)]
@@ -22,9 +25,27 @@ struct FakeControl {
 }
 
 impl Control for FakeControl {
-    fn targets(&self) -> Vec<TargetState> {
+    fn targets(&self) -> Vec<TargetStatus> {
         Vec::new()
     }
+
+    fn rules(&self) -> Vec<GroupStatus> {
+        Vec::new()
+    }
+
+    fn alertmanager_url(&self) -> Option<String> {
+        None
+    }
+
+    fn config_yaml(&self) -> String {
+        "global: {}\n".to_owned()
+    }
+
+    fn retention(&self) -> String {
+        "30d".to_owned()
+    }
+
+    fn quit(&self) {}
 
     fn reload(&self) -> BoxFuture<'_, Result<(), Box<dyn std::error::Error + Send + Sync>>> {
         let refusal = self.refusal.lock().unwrap().clone();
@@ -52,7 +73,7 @@ impl Server {
     async fn starting() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Arc::new(App::new(Arc::new(ServerStats::default())));
+        let app = Arc::new(App::new(Arc::new(ServerStats::default()), WebOptions::default()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
         let task = tokio::spawn(serve(listener, router(Arc::clone(&app), HostPolicy::new(["mon.example"])), stopped));

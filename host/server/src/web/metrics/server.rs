@@ -1,8 +1,7 @@
 //! Metrics of the server's own work: scrapes, logs, rules, notifications, configuration, HTTP.
 
 use super::exposition::{Exposition, Kind};
-use crate::schedule::TargetHealth;
-use crate::web::state::TargetState;
+use crate::schedule::{TargetHealth, TargetStatus};
 use crate::web::stats::ServerStats;
 
 /// Writes the counters.
@@ -46,10 +45,10 @@ pub(crate) fn write_server(page: &mut Exposition, stats: &ServerStats) {
 }
 
 /// Writes how many targets are in which state.
-pub(crate) fn write_targets(page: &mut Exposition, targets: &[TargetState]) {
+pub(crate) fn write_targets(page: &mut Exposition, targets: &[TargetStatus]) {
     let mut family = page.family("cepmon_targets", Kind::Gauge, "Targets by the outcome of their last scrape.");
-    for health in [TargetHealth::Up, TargetHealth::Down, TargetHealth::Unknown].map(TargetHealth::as_str) {
+    for health in [TargetHealth::Up, TargetHealth::Down, TargetHealth::Unknown] {
         let count = targets.iter().filter(|target| target.health == health).count();
-        family.sample(&[("health", health)], count as f64);
+        family.sample(&[("health", health.as_str())], count as f64);
     }
 }

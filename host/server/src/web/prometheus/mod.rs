@@ -1,0 +1,58 @@
+//! Prometheus's HTTP API (2.48, with what clients of 3.x send), so that Grafana, promtool and scripts ask cepmon as they ask
+//! Prometheus. One file per idea; [`answer`] and [`error`] hold the envelope that all of them share, [`parameter`] what requests say.
+//!
+//! Administration (`/api/v1/admin/*`) and remote write have files of their own beside this folder.
+
+mod answer;
+mod error;
+mod parameter;
+mod query;
+mod value;
+mod number;
+mod selector;
+mod series;
+mod utf8_name;
+mod metadata;
+mod targets;
+mod rules;
+mod moment;
+mod expression;
+mod syntax_tree;
+mod status;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+use super::App;
+pub(super) use error::ApiError;
+pub(crate) use parameter::Parameters;
+pub(crate) use query::{PromqlAccess, PromqlOptions, answer_offline};
+
+/// All paths of the API.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/api/v1/query", get(query::instant).post(query::instant))
+        .route("/api/v1/query_range", get(query::range).post(query::range))
+        .route("/api/v1/query_exemplars", get(expression::query_exemplars).post(expression::query_exemplars))
+        .route("/api/v1/format_query", get(expression::format_query).post(expression::format_query))
+        .route("/api/v1/parse_query", get(expression::parse_query).post(expression::parse_query))
+        .route("/api/v1/series", get(series::series).post(series::series))
+        .route("/api/v1/labels", get(series::labels).post(series::labels))
+        .route("/api/v1/label/{name}/values", get(series::label_values))
+        .route("/api/v1/metadata", get(metadata::metadata))
+        .route("/api/v1/targets", get(targets::targets))
+        .route("/api/v1/targets/metadata", get(metadata::target_metadata))
+        .route("/api/v1/scrape_pools", get(targets::scrape_pools))
+        .route("/api/v1/alertmanagers", get(targets::alertmanagers))
+        .route("/api/v1/rules", get(rules::rules))
+        .route("/api/v1/alerts", get(rules::alerts))
+        .route("/api/v1/status/buildinfo", get(status::build))
+        .route("/api/v1/status/runtimeinfo", get(status::runtime))
+        .route("/api/v1/status/config", get(status::config))
+        .route("/api/v1/status/flags", get(status::flags))
+        .route("/api/v1/status/tsdb", get(status::tsdb))
+        .route("/api/v1/status/walreplay", get(status::wal_replay))
+        .route("/version", get(status::version))
+}
