@@ -44,6 +44,8 @@ mod logs;
 mod promises;
 /// Prometheus's HTTP API.
 mod prometheus_api;
+/// A real Prometheus and promtool beside cepmon.
+mod prometheus_compared;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

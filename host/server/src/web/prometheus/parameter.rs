@@ -61,12 +61,14 @@ impl Parameters {
 
     /// A time that may be left out.
     pub(super) fn time(&self, name: &str) -> Result<Option<TimestampMs>, ApiError> {
-        self.get(name).map(|text| time(name, text)).transpose()
+        let read = |text: &str| read_time(text).ok_or_else(|| format!("Invalid time value for '{name}': {}", no_time(text)));
+        self.get(name).map(read).transpose().map_err(|problem| ApiError::parameter(name, problem))
     }
 
     /// A time that must be there.
     pub(super) fn needed_time(&self, name: &str) -> Result<TimestampMs, ApiError> {
-        time(name, self.get(name).unwrap_or_default())
+        let text = self.get(name).unwrap_or_default();
+        read_time(text).ok_or_else(|| ApiError::parameter(name, no_time(text)))
     }
 
     /// A duration that may be left out.
@@ -96,11 +98,11 @@ impl Parameters {
     }
 }
 
-/// Unix seconds with any fraction, or RFC 3339.
-fn time(name: &str, text: &str) -> Result<TimestampMs, ApiError> {
-    read_time(text).ok_or_else(|| ApiError::parameter(name, format!("cannot parse {text:?} to a valid timestamp")))
+fn no_time(text: &str) -> String {
+    format!("cannot parse {text:?} to a valid timestamp")
 }
 
+/// Unix seconds with any fraction, or RFC 3339.
 fn read_time(text: &str) -> Option<TimestampMs> {
     if let Ok(seconds) = text.parse::<f64>() {
         return (seconds.abs() < LARGEST_SECONDS).then(|| (seconds * 1000.0).round() as TimestampMs);
@@ -155,7 +157,7 @@ mod tests {
             assert_eq!(read_time(wrong), None, "{wrong}");
         }
         let error = of(&[("time", "x")]).time("time").unwrap_err();
-        assert_eq!(error.to_string(), "invalid parameter \"time\": cannot parse \"x\" to a valid timestamp");
+        assert_eq!(error.to_string(), "invalid parameter \"time\": Invalid time value for 'time': cannot parse \"x\" to a valid timestamp");
         assert_eq!(of(&[("time", "")]).time("time").unwrap(), None);
         assert!(of(&[]).needed_time("start").is_err());
     }

@@ -1,0 +1,207 @@
+//! The same questions to a real Prometheus and to cepmon, which was sent the same samples: the same answers, byte for byte where there is
+//! no order or clock in them.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+
+use cepmon_tests::{Host, PATIENCE, Target, closed_port, compared_program, http};
+use serde_json::Value;
+
+use crate::tree::assert_none;
+
+/// Values of every size, so that every way of printing one comes up.
+const PAGE: &str = "\
+# HELP wait_seconds Time to wait.
+# TYPE wait_seconds histogram
+wait_seconds_bucket{le=\"0.5\"} 2
+wait_seconds_bucket{le=\"1\"} 3
+wait_seconds_bucket{le=\"+Inf\"} 7
+wait_seconds_sum 4.75
+wait_seconds_count 7
+# TYPE sizes gauge
+sizes{kind=\"tiny\"} 1.5e-9
+sizes{kind=\"edge\"} 0.000001
+sizes{kind=\"third\"} 0.3333333333333333
+sizes{kind=\"whole\"} 123456789
+sizes{kind=\"large\"} 1.7976931348623157e+308
+sizes{kind=\"long\"} 123456789012345680000
+sizes{kind=\"exponent\"} 1e21
+sizes{kind=\"negative\"} -0.00025
+sizes{kind=\"nan\"} NaN
+sizes{kind=\"inf\"} -Inf
+sizes{kind=\"quo\\\"te\\\\ä\"} 0
+";
+
+/// A Prometheus that scrapes a page and sends everything to a cepmon.
+struct Both {
+    prometheus: Child,
+    address: SocketAddr,
+    host: Host,
+    _folder: tempfile::TempDir,
+    _target: Target,
+}
+
+impl Drop for Both {
+    fn drop(&mut self) {
+        drop(self.prometheus.kill());
+        drop(self.prometheus.wait());
+    }
+}
+
+impl Both {
+    fn start() -> Option<Self> {
+        let program = compared_program("prometheus")?;
+        let target = Target::numbered(|number| format!("{PAGE}# TYPE orders_total counter\norders_total{{shop=\"a\"}} {number}\n"));
+        let host = Host::with_config("scrape_configs: []\n");
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+             scrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{}']}}]}}]\n\
+             remote_write: [{{url: 'http://{}/api/v1/write', metadata_config: {{send_interval: 1s}}}}]\n",
+            target.address(),
+            host.address()
+        );
+        std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
+        let address = closed_port();
+        let prometheus = Command::new(program)
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
+            .current_dir(&folder)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let both = Self { prometheus, address, host, _folder: folder, _target: target };
+        both.host.wait_for_count("SELECT count(*) FROM metrics.orders_total", 6, PATIENCE);
+        Some(both)
+    }
+
+    /// Both have the same samples up to a time a little before this one.
+    fn settled_time(&self) -> f64 {
+        let clock = http::get(self.address, "/api/v1/query?query=time()").unwrap().json();
+        let now = clock["data"]["result"][0].as_f64().unwrap();
+        let newest = format!("SELECT count(*) FROM metrics.up WHERE ts > to_timestamp_millis({})", (now * 1000.0) as i64);
+        self.host.wait_for_count(&newest, 1, PATIENCE);
+        now
+    }
+
+    fn answers(&self, path: &str) -> (Value, Value) {
+        let ask = |address| http::get(address, path).unwrap();
+        (ask(self.address).json(), ask(self.host.address()).json())
+    }
+
+    /// What differs in the answers to a path.
+    fn difference(&self, path: &str) -> Option<String> {
+        let (mut theirs, mut ours) = self.answers(path);
+        for answer in [&mut theirs, &mut ours] {
+            // Instant vectors come in no order.
+            if let Some(items) = answer.pointer_mut("/data/result").and_then(Value::as_array_mut)
+                && items.iter().all(Value::is_object)
+            {
+                items.sort_by_key(|item| item["metric"].to_string());
+            }
+            if let Some(Value::String(text)) = answer.get_mut("error") {
+                *text = without_wording(text);
+            }
+        }
+        (theirs != ours).then(|| format!("{path}\n  Prometheus {theirs}\n  cepmon     {ours}"))
+    }
+}
+
+/// What is wrong with an expression is said in other words, and 2.42 names the parameter in some messages only.
+fn without_wording(error: &str) -> String {
+    let of_query = error.split_once("parse error").or_else(|| error.split_once("expression type"));
+    of_query.map_or(error, |_| "the expression is wrong").to_owned()
+}
+
+#[test]
+fn questions_get_the_same_answers_as_from_prometheus() {
+    let Some(both) = Both::start() else { return };
+    let now = both.settled_time();
+    let start = now - 4.0;
+    let mut paths = Vec::new();
+    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+    for query in [
+        "sizes",
+        "-sizes * 7",
+        "sum by (job) (sizes)",
+        "rate(orders_total[3s])",
+        "orders_total[3s]",
+        "histogram_quantile(0.9, wait_seconds_bucket)",
+        "{job=\"shop\",__name__!~\"scrape_duration.*\"}",
+        "time()",
+        "\"text\"",
+        "vector(1e-7)",
+        "absent(nothing{a=\"b\"})",
+        "nothing",
+        "sum(",
+        "rate(orders_total)",
+        "sizes + on (kind) group_left wait_seconds_bucket",
+        "orders_total offset 2s",
+        "label_replace(sizes, \"a\", \"$1\", \"kind\", \"(.).*\")",
+    ] {
+        paths.push(format!("/api/v1/query?query={}&time={now}", encode(query)));
+        paths.push(format!("/api/v1/query_range?query={}&start={start}&end={now}&step=0.7", encode(query)));
+    }
+    paths.extend([
+        format!("/api/v1/series?match[]=sizes&start={start}&end={now}"),
+        format!("/api/v1/series?match[]=sizes&match[]={}", encode("{le=\"1\"}")),
+        "/api/v1/series?match[]=nothing".to_owned(),
+        "/api/v1/series".to_owned(),
+        "/api/v1/series?match[]=up(".to_owned(),
+        "/api/v1/labels".to_owned(),
+        "/api/v1/labels?match[]=sizes".to_owned(),
+        format!("/api/v1/labels?end={}", now - 5000.0),
+        "/api/v1/label/kind/values".to_owned(),
+        "/api/v1/label/__name__/values".to_owned(),
+        "/api/v1/label/nothing/values".to_owned(),
+        format!("/api/v1/label/le/values?match[]={}", encode("{le=~\"1|0.5\"}")),
+        "/api/v1/query".to_owned(),
+        "/api/v1/query?query=up&time=x".to_owned(),
+        "/api/v1/query?query=up&timeout=x".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=2".to_owned(),
+        "/api/v1/query_range?query=up&end=2&step=1".to_owned(),
+        "/api/v1/query_range?query=up&start=2&end=1&step=1".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=2&step=0".to_owned(),
+        "/api/v1/query_range?query=up&start=1&end=200000&step=1".to_owned(),
+        "/api/v1/metadata?metric=wait_seconds".to_owned(),
+        "/api/v1/metadata?limit=x".to_owned(),
+        "/api/v1/alerts".to_owned(),
+        "/api/v1/rules".to_owned(),
+        "/api/v1/rules?type=x".to_owned(),
+        "/api/v1/query_exemplars?query=up&start=1&end=2".to_owned(),
+        format!("/api/v1/format_query?query={}", encode("sum(rate(up[5m]))by(job)>1")),
+        "/api/v1/format_query?query=sum(".to_owned(),
+    ]);
+    let differences: Vec<String> = paths.iter().filter_map(|path| both.difference(path)).collect();
+    assert_none("answers that differ", &differences);
+}
+
+#[test]
+fn promtool_prints_the_same_of_both() {
+    let Some(promtool) = compared_program("promtool") else { return };
+    let Some(both) = Both::start() else { return };
+    let now = both.settled_time();
+    let (time, start, end) = (now.to_string(), (now - 4.0).to_string(), now.to_string());
+    let commands: [Vec<&str>; 8] = [
+        vec!["instant", "SERVER", "sum by (kind) (sizes > 0)", "--time", &time],
+        vec!["instant", "SERVER", "1 +"],
+        vec!["-o", "json", "instant", "SERVER", "orders_total", "--time", &time],
+        vec!["range", "SERVER", "sizes{kind=\"whole\"}", "--start", &start, "--end", &end, "--step", "1s"],
+        vec!["-o", "json", "range", "SERVER", "rate(orders_total[3s])", "--start", &start, "--end", &end, "--step", "1s"],
+        vec!["series", "SERVER", "--match", "sizes"],
+        vec!["labels", "SERVER", "kind"],
+        vec!["labels", "SERVER", "__name__"],
+    ];
+    for command in &commands {
+        let run = |address: SocketAddr| {
+            let server = format!("http://{address}");
+            let arguments = command.iter().map(|argument| if *argument == "SERVER" { server.as_str() } else { argument });
+            let output = Command::new(&promtool).arg("query").args(arguments).output().unwrap();
+            let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+            // Vectors come in no order.
+            lines.sort();
+            (output.status.code(), lines, without_wording(&String::from_utf8_lossy(&output.stderr)))
+        };
+        let (theirs, ours) = (run(both.address), run(both.host.address()));
+        assert_eq!(theirs, ours, "{command:?}");
+    }
+}
