@@ -46,6 +46,8 @@ mod promises;
 mod prometheus_api;
 /// A real Prometheus and promtool beside cepmon.
 mod prometheus_compared;
+/// Remote write 2.0 and OTLP.
+mod prometheus_push;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

@@ -227,3 +227,36 @@ fn the_command_line_asks_promql() {
     let offline = host.run(&["promql", "count(max_over_time(orders_total[1h]))", "--data-dir", "data", "-o", "json"]);
     assert!(offline.stdout.contains("\"2\"]"), "{} {}", offline.stdout, offline.stderr);
 }
+
+#[test]
+fn another_prometheus_federates_and_reads() {
+    let target = Target::page(PAGE);
+    let host = shop(&target);
+    let page = host.get("/federate?match[]=orders_total&match[]={shop=%22b%22,__name__=%22orders_total%22}").text();
+    let lines: Vec<&str> = page.lines().collect();
+    assert_eq!(lines[0], "# TYPE orders_total untyped");
+    let start = format!("orders_total{{instance=\"{}\",job=\"shop\",shop=\"b\",zone=\"x\"}} 4.5 ", target.address());
+    assert!(lines.len() == 3 && lines[2].starts_with(&start), "{page}");
+    assert_eq!(host.get("/federate").text(), "");
+    assert_eq!(host.get("/federate?match[]={}").status, 400);
+}
+
+#[test]
+fn the_names_of_self_monitoring_rules_have_values() {
+    let target = Target::page(PAGE);
+    let host = shop(&target);
+    let page = host.get("/metrics").text();
+    let value = |series: &str| -> f64 {
+        let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} is missing")).parse().unwrap()
+    };
+    assert_eq!(value("prometheus_config_last_reload_successful"), 1.0);
+    assert_eq!(value("prometheus_ready"), 1.0);
+    assert_eq!(value("prometheus_notifications_alertmanagers_discovered"), 0.0);
+    assert_eq!(value("prometheus_target_scrape_pool_targets{scrape_job=\"shop\"}"), 1.0);
+    assert_eq!(value("prometheus_rule_evaluation_failures_total"), 0.0);
+    assert!(value("prometheus_rule_evaluations_total") > 0.0);
+    assert!(value("prometheus_tsdb_head_series") > 5.0 && value("prometheus_tsdb_head_samples_appended_total") > 5.0);
+    let group = page.lines().find(|line| line.starts_with("prometheus_rule_group_interval_seconds{")).unwrap();
+    assert!(group.ends_with("rules.yml;shop\"} 1"), "{group}");
+}

@@ -2,9 +2,10 @@
 //! no order or clock in them.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use cepmon_tests::{Host, PATIENCE, Target, closed_port, compared_program, http};
+use cepmon_tests::{Host, PATIENCE, Target, closed_port, compared_program, http, wait_until};
 use serde_json::Value;
 
 use crate::tree::assert_none;
@@ -32,20 +33,41 @@ sizes{kind=\"inf\"} -Inf
 sizes{kind=\"quo\\\"te\\\\ä\"} 0
 ";
 
+/// A Prometheus that runs until the test ends.
+struct Prometheus {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+/// With the configuration `prometheus.yml` of a folder.
+fn start_prometheus(program: &Path, folder: &Path) -> Prometheus {
+    let address = closed_port();
+    let process = Command::new(program)
+        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
+        .current_dir(folder)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    Prometheus { process, address }
+}
+
+fn encode(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 /// A Prometheus that scrapes a page and sends everything to a cepmon.
 struct Both {
-    prometheus: Child,
-    address: SocketAddr,
+    prometheus: Prometheus,
     host: Host,
     _folder: tempfile::TempDir,
     _target: Target,
-}
-
-impl Drop for Both {
-    fn drop(&mut self) {
-        drop(self.prometheus.kill());
-        drop(self.prometheus.wait());
-    }
 }
 
 impl Both {
@@ -62,48 +84,47 @@ impl Both {
             host.address()
         );
         std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-        let address = closed_port();
-        let prometheus = Command::new(program)
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
-            .current_dir(&folder)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let both = Self { prometheus, address, host, _folder: folder, _target: target };
+        let prometheus = start_prometheus(&program, folder.path());
+        let both = Self { prometheus, host, _folder: folder, _target: target };
         both.host.wait_for_count("SELECT count(*) FROM metrics.orders_total", 6, PATIENCE);
         Some(both)
     }
 
+    /// Where Prometheus is.
+    fn address(&self) -> SocketAddr {
+        self.prometheus.address
+    }
+
     /// Both have the same samples up to a time a little before this one.
     fn settled_time(&self) -> f64 {
-        let clock = http::get(self.address, "/api/v1/query?query=time()").unwrap().json();
+        let clock = http::get(self.address(), "/api/v1/query?query=time()").unwrap().json();
         let now = clock["data"]["result"][0].as_f64().unwrap();
         let newest = format!("SELECT count(*) FROM metrics.up WHERE ts > to_timestamp_millis({})", (now * 1000.0) as i64);
         self.host.wait_for_count(&newest, 1, PATIENCE);
         now
     }
 
-    fn answers(&self, path: &str) -> (Value, Value) {
-        let ask = |address| http::get(address, path).unwrap();
-        (ask(self.address).json(), ask(self.host.address()).json())
-    }
-
     /// What differs in the answers to a path.
     fn difference(&self, path: &str) -> Option<String> {
-        let (mut theirs, mut ours) = self.answers(path);
-        for answer in [&mut theirs, &mut ours] {
-            // Instant vectors come in no order.
-            if let Some(items) = answer.pointer_mut("/data/result").and_then(Value::as_array_mut)
-                && items.iter().all(Value::is_object)
-            {
-                items.sort_by_key(|item| item["metric"].to_string());
-            }
-            if let Some(Value::String(text)) = answer.get_mut("error") {
-                *text = without_wording(text);
-            }
-        }
-        (theirs != ours).then(|| format!("{path}\n  Prometheus {theirs}\n  cepmon     {ours}"))
+        difference(path, self.address(), self.host.address())
     }
+}
+
+fn difference(path: &str, theirs: SocketAddr, ours: SocketAddr) -> Option<String> {
+    let ask = |address| http::get(address, path).unwrap().json();
+    let (mut theirs, mut ours) = (ask(theirs), ask(ours));
+    for answer in [&mut theirs, &mut ours] {
+        // Instant vectors come in no order.
+        if let Some(items) = answer.pointer_mut("/data/result").and_then(Value::as_array_mut)
+            && items.iter().all(Value::is_object)
+        {
+            items.sort_by_key(|item| item["metric"].to_string());
+        }
+        if let Some(Value::String(text)) = answer.get_mut("error") {
+            *text = without_wording(text);
+        }
+    }
+    (theirs != ours).then(|| format!("{path}\n  Prometheus {theirs}\n  cepmon     {ours}"))
 }
 
 /// What is wrong with an expression is said in other words, and 2.42 names the parameter in some messages only.
@@ -118,7 +139,6 @@ fn questions_get_the_same_answers_as_from_prometheus() {
     let now = both.settled_time();
     let start = now - 4.0;
     let mut paths = Vec::new();
-    let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     for query in [
         "sizes",
         "-sizes * 7",
@@ -201,7 +221,38 @@ fn promtool_prints_the_same_of_both() {
             lines.sort();
             (output.status.code(), lines, without_wording(&String::from_utf8_lossy(&output.stderr)))
         };
-        let (theirs, ours) = (run(both.address), run(both.host.address()));
+        let (theirs, ours) = (run(both.address()), run(both.host.address()));
         assert_eq!(theirs, ours, "{command:?}");
     }
+}
+
+/// Questions of a Prometheus whose samples lie in cepmon.
+#[test]
+fn prometheus_reads_from_cepmon_what_it_has_not() {
+    let Some(both) = Both::start() else { return };
+    let now = both.settled_time();
+    let folder = tempfile::tempdir().unwrap();
+    let remote = format!("remote_read: [{{url: 'http://{}/api/v1/read', read_recent: true}}]\n", both.host.address());
+    std::fs::write(folder.path().join("prometheus.yml"), remote).unwrap();
+    let reader = start_prometheus(&compared_program("prometheus").unwrap(), folder.path());
+    wait_until("the second Prometheus", PATIENCE, || http::get(reader.address, "/-/ready").is_ok_and(|answer| answer.status == 200));
+    for query in ["sizes", "orders_total[3s]", "sum(rate(orders_total[3s]))", "up{job=~\"s.*\",instance!=\"x\"}"] {
+        let path = format!("/api/v1/query?query={}&time={now}", encode(query));
+        let difference = difference(&path, both.address(), reader.address);
+        assert_none("answers that differ", difference.as_slice());
+    }
+}
+
+#[test]
+fn a_page_for_federation_is_prometheuss() {
+    let Some(both) = Both::start() else { return };
+    both.settled_time();
+    let page = |address| {
+        let text = http::get(address, &format!("/federate?match[]={}", encode("{__name__=~\"sizes|wait_seconds_.*\"}"))).unwrap().text();
+        // Without times: the youngest sample may be another one by then.
+        let mut lines: Vec<String> = text.lines().map(|line| line.rsplit_once(' ').map_or(line, |(rest, _)| rest).to_owned()).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(page(both.address()), page(both.host.address()));
 }

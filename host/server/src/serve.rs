@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use cepmon_alert::rule::GroupStatus;
 use cepmon_alert::{BoxError, Evaluate};
-use cepmon_model::Clock;
+use cepmon_model::{Clock, LabelSet};
 use cepmon_plugin::{FolderState, LimitOverrides, PluginHost, PluginState, PluginStatus, ReloadReport};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{AUDIT, Cell, FsyncPolicy, OpenReport, Retention, Storage, StorageOptions};
@@ -422,6 +422,11 @@ impl Control for Server {
     fn alertmanager_url(&self) -> Option<String> {
         let is_told = self.in_force().alertmanager_file.is_some();
         is_told.then(|| format!("{}/api/v2/alerts", self.external_url))
+    }
+
+    fn external_labels(&self) -> LabelSet {
+        // Rules stamp alerts with those of the start, too.
+        self.started_with.external_labels.clone()
     }
 
     fn config_yaml(&self) -> String {

@@ -2,6 +2,7 @@
 //! knows no schedule.
 
 mod namespace;
+mod otlp;
 mod remote_write;
 mod series_budget;
 mod series_cache;
@@ -9,6 +10,7 @@ mod target_series;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, WriteBody, Written};
+pub(crate) use otlp::{Received, write_otlp};
+pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, Version, WriteBody, Written};
 pub(crate) use series_budget::SeriesBudget;
 pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

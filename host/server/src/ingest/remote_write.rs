@@ -1,7 +1,8 @@
-//! Receiving remote write 1.0: from the decompressed body to one append. A body is stored whole or, where storage is full or the disk
+//! Receiving remote write 1.0 and 2.0: from the decompressed body to one append. A body is stored whole or, where storage is full or the disk
 //! refuses, not at all, so that the sender may send it again. It knows no HTTP and no compression.
 
-mod message;
+pub(in crate::ingest) mod message;
+mod message_v2;
 mod body;
 
 use std::collections::HashMap;
@@ -15,6 +16,8 @@ use prost::Message;
 use super::series_cache::SeriesCache;
 pub(crate) use body::WriteBody;
 use message::{Label, Metadata, TimeSeries, WriteRequest};
+pub(crate) use message_v2::BadReference;
+use message_v2::{Request, first_version};
 
 /// How long a series is remembered that nobody sends.
 const REMEMBERED_MS: i64 = 10 * 60 * 1000;
@@ -53,12 +56,24 @@ pub(crate) struct Written {
 /// Why nothing of a body was stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RemoteWriteError {
-    /// It is no message of remote write 1.0.
-    #[error("cannot read the body as prometheus.WriteRequest (remote write 1.0): {0}")]
+    /// It is no message of the version that it is said to be.
+    #[error("cannot read the body as the message that its headers name: {0}")]
     Message(#[from] prost::DecodeError),
+    /// It is a message of remote write 2.0 without meaning.
+    #[error("cannot read the body: {0}")]
+    Reference(#[from] BadReference),
     /// Storage did not take it; the same body may be sent again.
     #[error(transparent)]
     Storage(#[from] cepmon_storage::Error),
+}
+
+/// The version of a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// `prometheus.WriteRequest`
+    One,
+    /// `io.prometheus.write.v2.Request`
+    Two,
 }
 
 /// Series by the bytes of their labels, and families.
@@ -77,8 +92,16 @@ impl RemoteWrite {
     }
 
     /// Stores a body; when it returns, its samples survive `kill -9`. It blocks: not for a thread of the runtime.
-    pub(crate) fn write(&self, body: Bytes, now: TimestampMs) -> Result<Written, RemoteWriteError> {
-        let request = WriteRequest::decode(body)?;
+    pub(crate) fn write(&self, body: Bytes, version: Version, now: TimestampMs) -> Result<Written, RemoteWriteError> {
+        let request = match version {
+            Version::One => WriteRequest::decode(body)?,
+            Version::Two => first_version(Request::decode(body)?)?,
+        };
+        self.store(request, now)
+    }
+
+    /// [`Self::write`] for a message that was read.
+    pub(in crate::ingest) fn store(&self, request: WriteRequest, now: TimestampMs) -> Result<Written, RemoteWriteError> {
         let mut written = Written::default();
         let latest = now.saturating_add(AHEAD_MS);
         let mut appends = Vec::with_capacity(request.series.iter().map(|series| series.samples.len()).sum());

@@ -27,10 +27,16 @@ pub(crate) enum WebError {
     Write(String),
     /// A remote-write body in another form.
     #[error(
-        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send remote write 1.0: application/x-protobuf \
-         (prometheus.WriteRequest) with encoding snappy"
+        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send remote write 1.0 or 2.0: application/x-protobuf \
+         (prometheus.WriteRequest or io.prometheus.write.v2.Request) with encoding snappy"
     )]
     WriteForm { content_type: String, encoding: String },
+    /// A body of OTLP in another form.
+    #[error(
+        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send OTLP metrics as application/x-protobuf, plain or \
+         with encoding gzip"
+    )]
+    OtlpForm { content_type: String, encoding: String },
     /// A parameter of the request says nothing that can be done.
     #[error("{problem}")]
     Parameter { problem: String },
@@ -81,7 +87,7 @@ impl WebError {
             Self::ForeignHost { .. } | Self::ForeignOrigin { .. } | Self::LifecycleDisabled => StatusCode::FORBIDDEN,
             // Prometheus says so: to its clients it is the same as a server that is not there.
             Self::AdminDisabled => StatusCode::SERVICE_UNAVAILABLE,
-            Self::WriteForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WriteForm { .. } | Self::OtlpForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Reload(_) | Self::Write(_) | Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
             Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
@@ -92,7 +98,12 @@ impl WebError {
         match self {
             Self::Sql(error) => sql_kind(error),
             Self::Storage(_) => "storage",
-            Self::Body(_) | Self::NotAcceptable { .. } | Self::Write(_) | Self::WriteForm { .. } | Self::Parameter { .. } => "request",
+            Self::Body(_)
+            | Self::NotAcceptable { .. }
+            | Self::Write(_)
+            | Self::WriteForm { .. }
+            | Self::OtlpForm { .. }
+            | Self::Parameter { .. } => "request",
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",

@@ -12,6 +12,7 @@ mod life;
 mod listen;
 mod metrics;
 mod options;
+mod otlp;
 pub(crate) mod grant_words;
 mod page;
 mod process;
@@ -34,6 +35,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{get, post};
 use cepmon_alert::rule::GroupStatus;
+use cepmon_model::LabelSet;
 use cepmon_plugin::PluginHost;
 use cepmon_sql::SqlEngine;
 use cepmon_storage::Storage;
@@ -75,6 +77,9 @@ pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
 
     /// Where the Alertmanager's API is, if somebody is told of alerts.
     fn alertmanager_url(&self) -> Option<String>;
+
+    /// What this server adds to everything that leaves it.
+    fn external_labels(&self) -> LabelSet;
 
     /// The configuration in force as YAML, its secrets as `<secret>`.
     fn config_yaml(&self) -> String;
@@ -147,6 +152,7 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
     Router::new()
         .route("/api/v1/sql", post(sql::answer_sql).layer(DefaultBodyLimit::max(sql::MAX_BODY_BYTES)))
         .route("/api/v1/write", post(write::receive).layer(DefaultBodyLimit::max(write::MAX_BODY_BYTES)))
+        .route("/api/v1/otlp/v1/metrics", post(otlp::receive).layer(DefaultBodyLimit::max(write::MAX_BODY_BYTES)))
         .route("/api/v1/admin/flush", post(life::flush))
         .route("/api/v1/admin/tsdb/snapshot", post(rescue::snapshot))
         .route("/api/v1/admin/blocks/{name}/set-aside", post(rescue::set_aside))

@@ -6,6 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use cepmon_model::TimestampMs;
 
+use crate::ingest::Written;
+
 /// A number that only goes up.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
@@ -91,6 +93,13 @@ impl ServerStats {
     /// Whether the last attempt to read the configuration succeeded.
     pub(crate) fn is_configured(&self) -> bool {
         self.reload_failed.load(Ordering::Relaxed) == 0
+    }
+
+    /// A body of remote write or OTLP was taken.
+    pub(crate) fn count_received(&self, written: &Written) {
+        self.received_samples.add(written.samples as u64);
+        self.refused_received_samples.add(written.refused() as u64);
+        self.dropped_histograms.add(written.histograms as u64);
     }
 
     pub(crate) fn count_request(&self, status: u16) {

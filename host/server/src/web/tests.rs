@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use cepmon_alert::rule::GroupStatus;
+use cepmon_model::LabelSet;
 use cepmon_plugin::{Limits, Options, PluginHost};
 use cepmon_sql::{SqlEngine, SqlOptions};
 use cepmon_storage::{Storage, StorageOptions};
@@ -35,6 +36,10 @@ impl Control for FakeControl {
 
     fn alertmanager_url(&self) -> Option<String> {
         None
+    }
+
+    fn external_labels(&self) -> LabelSet {
+        LabelSet::default()
     }
 
     fn config_yaml(&self) -> String {

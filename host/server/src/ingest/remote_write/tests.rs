@@ -42,7 +42,7 @@ impl Fixture {
     }
 
     fn try_write(&self, request: WriteRequest) -> Result<Written, RemoteWriteError> {
-        self.receiver.write(request.encode_to_vec().into(), NOW)
+        self.receiver.write(request.encode_to_vec().into(), Version::One, NOW)
     }
 
     fn stored(&self) -> Vec<String> {
@@ -140,6 +140,6 @@ fn histograms_are_counted_and_what_is_no_message_is_refused() {
     let written = fixture.write(vec![histogram]);
     assert_eq!((written.histograms, written.samples), (1, 0));
     assert!(fixture.stored().is_empty());
-    let error = fixture.receiver.write(Bytes::from_static(b"\x0a\xff"), NOW).unwrap_err();
-    assert!(error.to_string().starts_with("cannot read the body as prometheus.WriteRequest (remote write 1.0): "), "{error}");
+    let error = fixture.receiver.write(Bytes::from_static(b"\x0a\xff"), Version::One, NOW).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read the body as the message that its headers name: "), "{error}");
 }

@@ -4,6 +4,7 @@
 mod exposition;
 mod plugins;
 mod process;
+mod prometheus;
 mod server;
 mod storage;
 
@@ -28,9 +29,12 @@ pub(crate) async fn show_metrics(State(app): State<Arc<App>>) -> Result<Response
 fn page(app: &App) -> String {
     let mut page = Exposition::default();
     server::write_server(&mut page, &app.stats);
+    prometheus::write_configuration(&mut page, &app.stats, &app.promql, app.running.get().is_some());
     if let Some(running) = app.running.get() {
-        server::write_targets(&mut page, &running.control.targets());
-        storage::write_storage(&mut page, &running.storage.stats());
+        let (targets, stats) = (running.control.targets(), running.storage.stats());
+        server::write_targets(&mut page, &targets);
+        storage::write_storage(&mut page, &stats);
+        prometheus::write_running(&mut page, running, &targets, &stats);
         plugins::write_plugins(&mut page, &running.plugins.plugins(), running.plugins.guest_memory_bytes());
     }
     process::write_process(&mut page, &read_process());

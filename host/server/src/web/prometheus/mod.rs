@@ -19,16 +19,20 @@ mod moment;
 mod expression;
 mod syntax_tree;
 mod status;
+mod federate;
+mod remote_read;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
 
 use super::App;
 pub(super) use error::ApiError;
 pub(crate) use parameter::Parameters;
 pub(crate) use query::{PromqlAccess, PromqlOptions, answer_offline};
+pub(crate) use status::PROMETHEUS_VERSION;
 
 /// All paths of the API.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -55,4 +59,6 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/api/v1/status/tsdb", get(status::tsdb))
         .route("/api/v1/status/walreplay", get(status::wal_replay))
         .route("/version", get(status::version))
+        .route("/federate", get(federate::federate))
+        .route("/api/v1/read", post(remote_read::read).layer(DefaultBodyLimit::max(remote_read::MAX_BODY_BYTES)))
 }

@@ -26,6 +26,16 @@ pub(crate) fn push_value(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// Appends a value as pages for scrapers hold it, Go's `'g'`: an exponent below 1e-4 and from a million on.
+pub(super) fn push_general(out: &mut Vec<u8>, value: f64) {
+    let magnitude = value.abs();
+    if value.is_finite() && value != 0.0 && !(1e-4..1e6).contains(&magnitude) {
+        push_with_exponent(out, value);
+    } else {
+        push_value(out, value);
+    }
+}
+
 /// Appends a finite value with an exponent, which Go writes with its sign and at least two digits.
 pub(super) fn push_with_exponent(out: &mut Vec<u8>, value: f64) {
     let text = format!("{value:e}");
@@ -81,6 +91,21 @@ mod tests {
         f(f64::MAX, "1.7976931348623157e+308");
         f(f64::INFINITY, "+Inf");
         f(f64::NEG_INFINITY, "-Inf");
+        f(f64::NAN, "NaN");
+    }
+
+    #[test]
+    fn pages_have_exponents_early() {
+        let f = |value: f64, want: &str| {
+            let mut out = Vec::new();
+            push_general(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), want);
+        };
+        f(0.0, "0");
+        f(0.0001, "0.0001");
+        f(0.000_09, "9e-05");
+        f(999_999.5, "999999.5");
+        f(1_234_567.0, "1.234567e+06");
         f(f64::NAN, "NaN");
     }
 

@@ -45,14 +45,21 @@ impl Default for PromqlOptions {
 /// The limits, and who is using them.
 #[derive(Debug)]
 pub(crate) struct PromqlAccess {
-    pub(super) options: EngineOptions,
+    options: EngineOptions,
+    max_concurrency: usize,
     slots: Arc<Semaphore>,
 }
 
 impl PromqlAccess {
     /// Within these limits.
     pub(crate) fn new(options: PromqlOptions) -> Self {
-        Self { options: options.engine, slots: Arc::new(Semaphore::new(options.max_concurrency.max(1))) }
+        let max_concurrency = options.max_concurrency.max(1);
+        Self { options: options.engine, max_concurrency, slots: Arc::new(Semaphore::new(max_concurrency)) }
+    }
+
+    /// Queries that run now, and that may run at once.
+    pub(crate) fn queries(&self) -> (usize, usize) {
+        (self.max_concurrency - self.slots.available_permits(), self.max_concurrency)
     }
 }
 

@@ -19,7 +19,7 @@ use super::moment::rfc3339;
 use super::parameter::Parameters;
 
 /// The version whose API this is. Grafana switches functions on by it.
-const PROMETHEUS_VERSION: &str = "2.48.0";
+pub(crate) const PROMETHEUS_VERSION: &str = "2.48.0";
 
 /// Items of each list of `/api/v1/status/tsdb`.
 const LIST_LENGTH: usize = 10;

@@ -1,0 +1,217 @@
+//! The messages of OTLP metrics (opentelemetry-proto 1.3), as far as they are read: no scopes, exemplars or exponential buckets.
+
+/// What a client sends.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ExportRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) resources: Vec<ResourceMetrics>,
+}
+
+/// Metrics of one service.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ResourceMetrics {
+    #[prost(message, optional, tag = "1")]
+    pub(super) resource: Option<Resource>,
+    #[prost(message, repeated, tag = "2")]
+    pub(super) scopes: Vec<ScopeMetrics>,
+}
+
+/// A service.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Resource {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) attributes: Vec<KeyValue>,
+}
+
+/// Metrics of one library.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ScopeMetrics {
+    #[prost(message, repeated, tag = "2")]
+    pub(super) metrics: Vec<Metric>,
+}
+
+/// A metric with its points.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Metric {
+    #[prost(string, tag = "1")]
+    pub(super) name: String,
+    #[prost(string, tag = "2")]
+    pub(super) description: String,
+    #[prost(string, tag = "3")]
+    pub(super) unit: String,
+    #[prost(oneof = "Data", tags = "5, 7, 9, 10, 11")]
+    pub(super) data: Option<Data>,
+}
+
+/// The points of a metric, by its type.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Data {
+    #[prost(message, tag = "5")]
+    Gauge(Gauge),
+    #[prost(message, tag = "7")]
+    Sum(Sum),
+    #[prost(message, tag = "9")]
+    Histogram(Histogram),
+    #[prost(message, tag = "10")]
+    Exponential(Exponential),
+    #[prost(message, tag = "11")]
+    Summary(Summary),
+}
+
+/// Values that go up and down.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Gauge {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) points: Vec<NumberPoint>,
+}
+
+/// Values that are added up.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Sum {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) points: Vec<NumberPoint>,
+    #[prost(int32, tag = "2")]
+    pub(super) temporality: i32,
+    #[prost(bool, tag = "3")]
+    pub(super) is_monotonic: bool,
+}
+
+/// Buckets.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Histogram {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) points: Vec<HistogramPoint>,
+    #[prost(int32, tag = "2")]
+    pub(super) temporality: i32,
+}
+
+/// Buckets of growing width, which are only counted.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Exponential {
+    #[prost(bytes = "bytes", repeated, tag = "1")]
+    pub(super) points: Vec<bytes::Bytes>,
+}
+
+/// Quantiles.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) points: Vec<SummaryPoint>,
+}
+
+/// A number at a time.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct NumberPoint {
+    #[prost(message, repeated, tag = "7")]
+    pub(super) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "3")]
+    pub(super) time_ns: u64,
+    #[prost(oneof = "Number", tags = "4, 6")]
+    pub(super) value: Option<Number>,
+    #[prost(uint32, tag = "8")]
+    pub(super) flags: u32,
+}
+
+/// A number.
+#[derive(Clone, Copy, PartialEq, prost::Oneof)]
+pub(super) enum Number {
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(sfixed64, tag = "6")]
+    Int(i64),
+}
+
+/// Buckets at a time.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct HistogramPoint {
+    #[prost(message, repeated, tag = "9")]
+    pub(super) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "3")]
+    pub(super) time_ns: u64,
+    #[prost(fixed64, tag = "4")]
+    pub(super) count: u64,
+    #[prost(double, optional, tag = "5")]
+    pub(super) sum: Option<f64>,
+    /// Each bucket's own count; one more than there are bounds.
+    #[prost(fixed64, repeated, tag = "6")]
+    pub(super) counts: Vec<u64>,
+    #[prost(double, repeated, tag = "7")]
+    pub(super) bounds: Vec<f64>,
+    #[prost(uint32, tag = "10")]
+    pub(super) flags: u32,
+}
+
+/// Quantiles at a time.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct SummaryPoint {
+    #[prost(message, repeated, tag = "7")]
+    pub(super) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "3")]
+    pub(super) time_ns: u64,
+    #[prost(fixed64, tag = "4")]
+    pub(super) count: u64,
+    #[prost(double, tag = "5")]
+    pub(super) sum: f64,
+    #[prost(message, repeated, tag = "6")]
+    pub(super) quantiles: Vec<Quantile>,
+    #[prost(uint32, tag = "8")]
+    pub(super) flags: u32,
+}
+
+/// A quantile.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(super) struct Quantile {
+    #[prost(double, tag = "1")]
+    pub(super) quantile: f64,
+    #[prost(double, tag = "2")]
+    pub(super) value: f64,
+}
+
+/// An attribute.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct KeyValue {
+    #[prost(string, tag = "1")]
+    pub(super) key: String,
+    #[prost(message, optional, tag = "2")]
+    pub(super) value: Option<AnyValue>,
+}
+
+/// An attribute's value.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct AnyValue {
+    #[prost(oneof = "AttributeValue", tags = "1, 2, 3, 4, 5, 6, 7")]
+    pub(super) value: Option<AttributeValue>,
+}
+
+/// An attribute's value, by its type.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum AttributeValue {
+    #[prost(string, tag = "1")]
+    Text(String),
+    #[prost(bool, tag = "2")]
+    Bool(bool),
+    #[prost(int64, tag = "3")]
+    Int(i64),
+    #[prost(double, tag = "4")]
+    Double(f64),
+    #[prost(message, tag = "5")]
+    Array(ArrayValue),
+    #[prost(message, tag = "6")]
+    Map(KeyValueList),
+    #[prost(bytes = "bytes", tag = "7")]
+    Bytes(bytes::Bytes),
+}
+
+/// A list as an attribute's value.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ArrayValue {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) values: Vec<AnyValue>,
+}
+
+/// A mapping as an attribute's value.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct KeyValueList {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) values: Vec<KeyValue>,
+}
