@@ -22,7 +22,7 @@ pub use memory::MemorySource;
 pub use promql::annotation::{Annotation, Severity};
 pub use promql::ast;
 pub use promql::ast::Expr;
-pub use promql::engine::{Answer, Engine, EngineOptions, Interrupt};
+pub use promql::engine::{Answer, Engine, EngineOptions, Interrupt, Ranges};
 pub use promql::function::{Function, functions};
 pub use promql::parse;
 pub use source::{BoxError, SeriesIter, SeriesSource};

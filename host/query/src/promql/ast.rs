@@ -2,9 +2,10 @@
 
 use cepmon_model::{Matcher, TimestampMs};
 
+pub use crate::promql::evaluate::extended::Extension;
 pub use crate::promql::length::{Length, LengthOp};
 pub use crate::vector::aggregate::AggregateOp;
-pub use crate::vector::binary::{BinaryOp, Cardinality, Matching};
+pub use crate::vector::binary::{BinaryOp, Cardinality, Fill, Matching};
 pub use crate::vector::grouping::Grouping;
 use crate::{Function, ValueType};
 
@@ -73,6 +74,8 @@ pub struct Selector {
     pub matchers: Vec<Matcher>,
     /// `offset` and `@`.
     pub shift: Shift,
+    /// `anchored` (with a range only) or `smoothed`.
+    pub extension: Option<Extension>,
 }
 
 /// A selector with a range.

@@ -31,6 +31,13 @@ pub(crate) fn binary(binary: &BinaryExpr) -> Result<(), Problem> {
     if has_scalar && matching.labels.is_some() {
         return Err((all, "vector matching only allowed between instant vectors".to_owned()));
     }
+    let has_fill = matching.fill.left.is_some() || matching.fill.right.is_some();
+    if has_fill && has_scalar {
+        return Err((all, "filling in missing series only allowed between instant vectors".to_owned()));
+    }
+    if has_fill && binary.op.is_set() {
+        return Err((all, "filling in missing series not allowed for set operators".to_owned()));
+    }
     if binary.op.is_set() && matching.cardinality != Cardinality::OneToOne {
         return Err((all, format!("no grouping allowed for {:?} operation", binary.op.text())));
     }

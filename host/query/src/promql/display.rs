@@ -7,7 +7,7 @@ use cepmon_model::{METRIC_NAME, MatchOp, Matcher, is_label_name, is_metric_name}
 
 use crate::format_value;
 use crate::promql::ast::{
-    AggregateExpr, At, BinaryExpr, Cardinality, Expr, ExprKind, Grouping, Length, LengthOp, Matching, RangeSelector, Selector, Shift,
+    AggregateExpr, At, BinaryExpr, Cardinality, Expr, ExprKind, Fill, Grouping, Length, LengthOp, Matching, RangeSelector, Selector, Shift,
     Subquery,
 };
 
@@ -18,11 +18,14 @@ impl Display for Expr {
             ExprKind::String(text) => quoted(f, &text.value),
             ExprKind::Selector(selector) => {
                 labels(f, selector)?;
+                extension(f, selector)?;
                 selector.shift.fmt(f)
             }
             ExprKind::Range(RangeSelector { selector, range }) => {
                 labels(f, selector)?;
-                write!(f, "[{range}]{}", selector.shift)
+                write!(f, "[{range}]")?;
+                extension(f, selector)?;
+                selector.shift.fmt(f)
             }
             ExprKind::Subquery(subquery) => write!(f, "{}{}", subquery.expr, subquery.times()),
             ExprKind::Paren(expr) => write!(f, "({expr})"),
@@ -63,23 +66,38 @@ impl Subquery {
 
 impl Display for Matching {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Some(labels) = &self.labels else { return Ok(()) };
         // Ignoring nothing is what happens anyway, but `group_left` needs something before it.
-        let is_default = *labels == Grouping::Without(Vec::new()) && self.cardinality == Cardinality::OneToOne;
-        if is_default {
-            return Ok(());
+        let is_default = |labels: &&Grouping| **labels == Grouping::Without(Vec::new()) && self.cardinality == Cardinality::OneToOne;
+        if let Some(labels) = self.labels.as_ref().filter(|labels| !is_default(labels)) {
+            let (word, names) = match labels {
+                Grouping::By(names) => ("on", names),
+                Grouping::Without(names) => ("ignoring", names),
+            };
+            write!(f, " {word} {}", LabelList(names))?;
+            let side = match self.cardinality {
+                Cardinality::OneToOne => None,
+                Cardinality::ManyToOne => Some("group_left"),
+                Cardinality::OneToMany => Some("group_right"),
+            };
+            if let Some(side) = side {
+                write!(f, " {side} {}", LabelList(&self.include))?;
+            }
         }
-        let (word, names) = match labels {
-            Grouping::By(names) => ("on", names),
-            Grouping::Without(names) => ("ignoring", names),
+        self.fill.fmt(f)
+    }
+}
+
+impl Display for Fill {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let same = self.left.filter(|left| self.right == Some(*left));
+        let written = match same {
+            Some(_) => [("fill", same), ("", None)],
+            None => [("fill_left", self.left), ("fill_right", self.right)],
         };
-        write!(f, " {word} {}", LabelList(names))?;
-        let side = match self.cardinality {
-            Cardinality::OneToOne => return Ok(()),
-            Cardinality::ManyToOne => "group_left",
-            Cardinality::OneToMany => "group_right",
-        };
-        write!(f, " {side} {}", LabelList(&self.include))
+        written.into_iter().try_for_each(|(word, value)| match value {
+            Some(value) => write!(f, " {word} ({})", format_value(value)),
+            None => Ok(()),
+        })
     }
 }
 
@@ -192,6 +210,10 @@ impl Display for LabelList<'_> {
         }
         f.write_char(')')
     }
+}
+
+fn extension(f: &mut Formatter<'_>, selector: &Selector) -> Result {
+    selector.extension.map_or(Ok(()), |extension| write!(f, " {}", extension.word()))
 }
 
 fn label_name(f: &mut Formatter<'_>, name: &str) -> Result {

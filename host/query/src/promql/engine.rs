@@ -10,6 +10,7 @@ use cepmon_model::{LabelSet, Sample, TimestampMs};
 use crate::promql::annotation::{Annotation, Severity};
 use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::evaluate::{Evaluated, Evaluation};
+use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, MatrixSeries, SeriesSource, Value, ValueType, VectorSample};
 
@@ -22,14 +23,42 @@ pub struct EngineOptions {
     pub max_samples: usize,
     /// How long a query may take. Prometheus: 2 minutes.
     pub timeout: Duration,
+    /// Whether a sample exactly at the start of a range or at the end of the look-back counts.
+    pub ranges: Ranges,
+    /// Whether a metric's name that no longer fits (`rate(a_total[5m])`) stays until the query's end, where `label_replace` can still use
+    /// it and it keeps series apart: `promql-delayed-name-removal` of Prometheus 3, off there too.
+    pub drops_names_late: bool,
     /// The step of a subquery that names none, in milliseconds. Prometheus: the global evaluation interval, 1 minute.
     pub subquery_step_ms: i64,
 }
 
 impl Default for EngineOptions {
-    /// Prometheus's defaults (2.48).
+    /// Prometheus's defaults, with the ranges of 3.x.
     fn default() -> Self {
-        Self { lookback_ms: 300_000, max_samples: 50_000_000, timeout: Duration::from_secs(120), subquery_step_ms: 60_000 }
+        Self {
+            lookback_ms: 300_000,
+            max_samples: 50_000_000,
+            timeout: Duration::from_secs(120),
+            ranges: Ranges::LeftOpen,
+            drops_names_late: false,
+            subquery_step_ms: 60_000,
+        }
+    }
+}
+
+/// Whether ranges have their oldest moment. `[5m]` over samples every minute sees 5 of them in Prometheus 3, 6 or 5 in Prometheus 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ranges {
+    /// Prometheus 3: T−5m < t ≤ T.
+    LeftOpen,
+    /// Prometheus 2: T−5m ≤ t ≤ T.
+    Closed,
+}
+
+impl Ranges {
+    /// By how much further back than a left-open range this one reaches, in milliseconds.
+    pub(crate) fn closing_ms(self) -> i64 {
+        i64::from(self == Self::Closed)
     }
 }
 
@@ -126,7 +155,7 @@ impl Engine {
         let _one_column = evaluation.budget.take(grid.count)?;
         warn_of_sorting(&evaluation, expr);
         let value = Value::Matrix(match evaluation.evaluate(expr, &grid)? {
-            Evaluated::Vector(vector) => sorted(matrix(&vector, &grid)),
+            Evaluated::Vector(vector) => sorted(matrix(&without_names(vector)?, &grid)),
             Evaluated::Scalar(values) => {
                 let samples = values.into_iter().enumerate().map(|(index, value)| Sample { timestamp: grid.time(index), value });
                 vec![MatrixSeries { labels: Arc::new(LabelSet::default()), samples: samples.collect() }]
@@ -170,7 +199,7 @@ fn instant_value(evaluation: &Evaluation<'_>, expr: &Expr, grid: &Grid) -> Resul
         Evaluated::Scalar(values) => Value::Scalar { at, value: values[0] },
         Evaluated::Text(value) => Value::String { at, value },
         Evaluated::Vector(vector) => {
-            let samples = vector.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
+            let samples = without_names(vector)?.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
             Value::Vector(samples.map(|(value, labels)| VectorSample { labels, at, value }).collect())
         }
     })

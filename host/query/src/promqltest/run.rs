@@ -7,7 +7,7 @@ use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs};
 use super::script::{Case, Command, Expected, When};
 use super::series::Loaded;
 use crate::ast::{Expr, ExprKind, Selector};
-use crate::{Annotation, Answer, Engine, MatrixSeries, MemorySource, Severity, Value, parse};
+use crate::{Annotation, Answer, Engine, EngineOptions, MatrixSeries, MemorySource, Severity, Value, parse};
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
@@ -96,7 +96,8 @@ fn run_case(source: &MemorySource, case: &Case) -> Result<(), String> {
 
 fn evaluate(source: &MemorySource, query: &str, at: When) -> Result<Answer, String> {
     let expr = parse(query).map_err(|error| error.to_string())?;
-    let engine = Engine::default();
+    // Upstream's own runner has this on.
+    let engine = Engine::new(EngineOptions { drops_names_late: true, ..EngineOptions::default() });
     let answer = match at {
         When::Instant(at) => engine.annotated_instant(source, &expr, at),
         When::Range { start, end, step } => engine.annotated_range(source, &expr, start, end, step),

@@ -32,10 +32,13 @@ impl Grouping {
     }
 }
 
-/// The labels without the metric's name.
+/// Labels that say what a series' values are, and not where they come from.
+pub(crate) const DESCRIBING: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// The labels without the metric's name, type and unit.
 pub(crate) fn without_name(labels: &Arc<LabelSet>) -> Arc<LabelSet> {
-    if labels.metric_name().is_empty() {
+    if DESCRIBING.iter().all(|name| labels.get(name).is_none()) {
         return Arc::clone(labels);
     }
-    Arc::new(LabelSet::from_sorted(labels.iter().filter(|(name, _)| *name != METRIC_NAME)))
+    Arc::new(LabelSet::from_sorted(labels.iter().filter(|(name, _)| !DESCRIBING.contains(name))))
 }

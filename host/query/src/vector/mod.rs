@@ -23,6 +23,8 @@ pub(crate) use grid::Grid;
 #[derive(Debug)]
 pub(crate) struct StepSeries {
     pub(crate) labels: Arc<LabelSet>,
+    /// Whether the metric's name no longer fits the values (see [`unify::without_names`]).
+    pub(crate) drops_name: bool,
     pub(crate) column: Column,
 }
 

@@ -8,6 +8,7 @@ use cepmon_model::LabelSet;
 
 use crate::Error;
 use crate::vector::StepVector;
+use crate::vector::grouping::without_name;
 
 /// Joins series with the same labels; fails with `on_overlap` if two of them have a value at the same step. Series without any
 /// value are left out.
@@ -24,7 +25,9 @@ pub(crate) fn unify(vector: StepVector, on_overlap: impl Fn(&LabelSet) -> Error)
                 unified.push(series);
             }
             Entry::Occupied(entry) => {
-                let target = &mut unified[*entry.get()].column;
+                let first = &mut unified[*entry.get()];
+                first.drops_name |= series.drops_name;
+                let target = &mut first.column;
                 for (index, value) in series.column.points() {
                     if target.get(index).is_some() {
                         return Err(on_overlap(&series.labels));
@@ -35,6 +38,21 @@ pub(crate) fn unify(vector: StepVector, on_overlap: impl Fn(&LabelSet) -> Error)
         }
     }
     Ok(unified)
+}
+
+/// Takes away names that no longer fit, and joins what has the same labels then.
+pub(crate) fn without_names(mut vector: StepVector) -> Result<StepVector, Error> {
+    if !vector.iter().any(|series| series.drops_name) {
+        return Ok(vector);
+    }
+    // Series that only ever had one name are still told apart by their other labels.
+    let name = vector[0].labels.metric_name().to_owned();
+    let had_one_name = vector.iter().all(|series| series.drops_name && series.labels.metric_name() == name);
+    for series in vector.iter_mut().filter(|series| series.drops_name) {
+        series.labels = without_name(&series.labels);
+        series.drops_name = false;
+    }
+    if had_one_name { Ok(vector) } else { unify_results(vector) }
 }
 
 /// [`unify`] with Prometheus's usual message.

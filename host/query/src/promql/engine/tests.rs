@@ -92,3 +92,35 @@ fn a_source_that_fails_fails_the_query_with_its_cause() {
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!((error.to_string().as_str(), cause.as_str()), ("cannot read samples", "the disk is gone"));
 }
+
+#[test]
+fn names_go_at_once_unless_they_are_to_go_late() {
+    let mut source = MemorySource::default();
+    for name in ["a_total", "b_total"] {
+        for (at, value) in [(0, 0.0), (60_000, 60.0)] {
+            source.push(&LabelSet::from_pairs([("__name__", name), ("job", "x")]), at, value);
+        }
+    }
+    let expr = parse("sum(rate({job=\"x\"}[5m]))").unwrap();
+    let error = Engine::default().instant(&source, &expr, 60_000).unwrap_err();
+    assert_eq!(error.to_string(), "vector cannot contain metrics with the same labelset");
+    let late = Engine::new(EngineOptions { drops_names_late: true, ..EngineOptions::default() });
+    assert!(matches!(late.instant(&source, &expr, 60_000).unwrap(), Value::Vector(vector) if vector.len() == 1));
+}
+
+#[test]
+fn ranges_of_prometheus_2_have_both_ends() {
+    let mut source = MemorySource::default();
+    (0..=10).for_each(|minute| source.push(&LabelSet::from_pairs([("__name__", "m")]), minute * 60_000, 1.0));
+    let closed = Engine::new(EngineOptions { ranges: Ranges::Closed, ..EngineOptions::default() });
+    for (text, open_value, closed_value) in
+        [("count_over_time(m[5m])", 5.0, 6.0), ("count_over_time(m[5m:1m])", 5.0, 6.0), ("count(m offset -5m)", 0.0, 1.0)]
+    {
+        let expr = parse(text).unwrap();
+        let value = |engine: &Engine| match engine.instant(&source, &expr, 600_000).unwrap() {
+            Value::Vector(vector) => vector.first().map_or(0.0, |sample| sample.value),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((value(&Engine::default()), value(&closed)), (open_value, closed_value), "{text}");
+    }
+}

@@ -3,6 +3,7 @@
 mod reference;
 mod selector;
 mod range;
+pub(crate) mod extended;
 mod operator;
 
 use std::cell::RefCell;
@@ -14,8 +15,7 @@ use crate::promql::annotation::{Annotation, MAX_ANNOTATIONS, Severity};
 use crate::promql::ast::{At, Call, Expr, ExprKind, Length, Span};
 use crate::promql::engine::{EngineOptions, Interrupt};
 use crate::promql::function::Body;
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
+use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, SeriesSource, format_value};
 
@@ -47,6 +47,14 @@ pub(crate) struct Evaluation<'a> {
 impl Evaluation<'_> {
     pub(crate) fn evaluate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
         self.check_time()?;
+        match self.with_names(expr, grid)? {
+            Evaluated::Vector(vector) if !self.options.drops_names_late => Ok(Evaluated::Vector(without_names(vector)?)),
+            evaluated => Ok(evaluated),
+        }
+    }
+
+    /// The values with names that may have to go.
+    fn with_names(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
         match &expr.kind {
             ExprKind::Number(number) => Ok(Evaluated::Scalar(vec![*number; grid.count])),
             ExprKind::String(text) => Ok(Evaluated::Text(text.value.clone())),
@@ -78,13 +86,14 @@ impl Evaluation<'_> {
     }
 
     fn call(&self, call: &Call, grid: &Grid) -> Result<Evaluated, Error> {
+        call.args.iter().try_for_each(|arg| check_extension(call.function.name, arg))?;
         match call.function.body {
             Body::Map(compute) => {
                 let mut vector = self.vector(&call.args[0], grid)?;
                 let parameters = self.scalars(&call.args[1..], grid)?;
                 let mut at_step = vec![0.0; parameters.len()];
                 for series in &mut vector {
-                    series.labels = without_name(&series.labels);
+                    series.drops_name = true;
                     series.column.map(|index, value| {
                         for (slot, column) in at_step.iter_mut().zip(&parameters) {
                             *slot = column[index];
@@ -92,7 +101,7 @@ impl Evaluation<'_> {
                         compute(value, &at_step)
                     });
                 }
-                Ok(Evaluated::Vector(unify_results(vector)?))
+                Ok(Evaluated::Vector(vector))
             }
             Body::Window { keeps_name, compute } => Ok(Evaluated::Vector(self.map_windows(&call.args, grid, keeps_name, compute)?)),
             Body::Whole(compute) => compute(self, &call.args, grid),
@@ -149,5 +158,17 @@ impl Evaluation<'_> {
             return Err(Error::Cancelled);
         }
         if Instant::now() > self.deadline { Err(Error::Timeout { timeout: self.options.timeout }) } else { Ok(()) }
+    }
+}
+
+/// Only some functions know what to do with a value at the end of a range.
+fn check_extension(function: &str, arg: &Expr) -> Result<(), Error> {
+    let ExprKind::Range(range) = &arg.without_parens().kind else { return Ok(()) };
+    match range.selector.extension {
+        Some(extension) if !extension.functions().contains(&function) => {
+            let (word, allowed) = (extension.word(), extension.functions().join(", "));
+            Err(Error::execution(format!("{word} modifier can only be used with: {allowed} - not with {function}")))
+        }
+        _ => Ok(()),
     }
 }

@@ -5,8 +5,6 @@ use crate::promql::annotation::Severity;
 use crate::promql::ast::{AggregateExpr, BinaryExpr, Expr, ExprKind, Span};
 use crate::vector::aggregate::{AggregateOp, aggregate, count_values};
 use crate::vector::binary::{Operation, scalars, vector_scalar, vectors};
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
 use crate::vector::{Grid, StepVector};
 use crate::{Error, format_value};
 
@@ -16,10 +14,10 @@ impl Evaluation<'_> {
             Evaluated::Scalar(values) => Ok(Evaluated::Scalar(values.into_iter().map(|value| -value).collect())),
             Evaluated::Vector(mut vector) => {
                 for series in &mut vector {
-                    series.labels = without_name(&series.labels);
+                    series.drops_name = true;
                     series.column.map(|_, value| Some(-value));
                 }
-                Ok(Evaluated::Vector(unify_results(vector)?))
+                Ok(Evaluated::Vector(vector))
             }
             Evaluated::Text(_) => Err(Error::execution("a string has no sign")),
         }
@@ -34,8 +32,8 @@ impl Evaluation<'_> {
                 scalars(binary.op, &mut left, &right);
                 Evaluated::Scalar(left)
             }
-            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)?),
-            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)?),
+            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)),
+            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)),
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
                 Evaluated::Vector(vectors(operation, &binary.matching, left, right, &self.budget)?)
             }

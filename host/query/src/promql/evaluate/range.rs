@@ -5,10 +5,10 @@ use std::sync::Arc;
 use cepmon_model::{LabelSet, Sample, TimestampMs, is_stale};
 
 use super::Evaluation;
+use super::extended::{Ends, Extension};
 use super::reference::Reference;
-use crate::promql::ast::{Expr, ExprKind, RangeSelector, Subquery};
+use crate::promql::ast::{Expr, ExprKind, Length, RangeSelector, Subquery};
 use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
 use crate::vector::{Grid, StepSeries, StepVector};
 use crate::{Error, MatrixSeries, ValueType};
 
@@ -22,12 +22,15 @@ pub(crate) struct Window<'s> {
     pub(crate) end: TimestampMs,
     /// The step's time, which `offset` and `@` do not move.
     pub(crate) now: TimestampMs,
+    /// With one, samples from around the range are there too, as far as the look-back.
+    pub(crate) extension: Option<Extension>,
 }
 
 /// Samples of one series, stale marks left out.
 #[derive(Debug, Default)]
 pub(crate) struct RangeSeries {
     pub(crate) labels: Arc<LabelSet>,
+    drops_name: bool,
     timestamps: Vec<TimestampMs>,
     values: Vec<f64>,
 }
@@ -37,6 +40,21 @@ pub(crate) struct RangeSeries {
 pub(crate) struct RangeShape {
     reference: Reference,
     range_ms: i64,
+    extension: Option<Extension>,
+    /// How far a window reaches back from its end; a sample as old as that is out.
+    reach_ms: i64,
+    /// How far it reaches beyond its end.
+    ahead_ms: i64,
+}
+
+impl RangeShape {
+    fn new(evaluation: &Evaluation<'_>, reference: Reference, range: &Length, extension: Option<Extension>) -> Result<Self, Error> {
+        let range_ms = evaluation.resolve_positive(range)?;
+        let lookback = evaluation.options.lookback_ms;
+        let before = if extension.is_some() { lookback } else { 0 };
+        let ahead_ms = if extension == Some(Extension::Smoothed) { lookback } else { 0 };
+        Ok(Self { reference, range_ms, extension, reach_ms: range_ms + before + evaluation.options.ranges.closing_ms(), ahead_ms })
+    }
 }
 
 impl RangeSeries {
@@ -46,15 +64,15 @@ impl RangeSeries {
         for index in 0..grid.count {
             let end = shape.reference.at(grid, index);
             let start = end - shape.range_ms;
-            while self.timestamps.get(high).is_some_and(|timestamp| *timestamp <= end) {
+            while self.timestamps.get(high).is_some_and(|timestamp| *timestamp <= end + shape.ahead_ms) {
                 high += 1;
             }
-            while self.timestamps.get(low).is_some_and(|timestamp| *timestamp <= start) {
+            while self.timestamps.get(low).is_some_and(|timestamp| *timestamp <= end - shape.reach_ms) {
                 low += 1;
             }
             if low < high {
                 let (timestamps, values) = (&self.timestamps[low..high], &self.values[low..high]);
-                each(index, &Window { timestamps, values, start, end, now: grid.time(index) });
+                each(index, &Window { timestamps, values, start, end, now: grid.time(index), extension: shape.extension });
             }
         }
     }
@@ -90,12 +108,12 @@ impl Evaluation<'_> {
                 });
             }
             if !column.is_empty() {
-                let labels = if keeps_name { Arc::clone(&series.labels) } else { without_name(&series.labels) };
-                vector.push(StepSeries { labels, column });
+                let drops_name = series.drops_name || !keeps_name;
+                vector.push(StepSeries { labels: Arc::clone(&series.labels), drops_name, column });
             }
             Ok(())
         })?;
-        unify_results(vector)
+        Ok(vector)
     }
 
     /// Calls `each` with every series of a range vector; a selector's series are in memory one at a time.
@@ -120,9 +138,9 @@ impl Evaluation<'_> {
         each: &mut dyn FnMut(&RangeShape, &RangeSeries) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let reference = Reference::new(self, &range.selector.shift)?;
-        let shape = RangeShape { reference, range_ms: self.resolve_positive(&range.range)? };
-        let oldest = reference.first(grid) - shape.range_ms + 1;
-        for series in self.source.select(&range.selector.matchers, oldest, reference.last(grid)).map_err(Error::Source)? {
+        let shape = RangeShape::new(self, reference, &range.range, range.selector.extension)?;
+        let (oldest, youngest) = (reference.first(grid) - shape.reach_ms + 1, reference.last(grid) + shape.ahead_ms);
+        for series in self.source.select(&range.selector.matchers, oldest, youngest).map_err(Error::Source)? {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
             let _samples = self.budget.take(series.timestamps.len())?;
@@ -131,7 +149,7 @@ impl Evaluation<'_> {
                 let kept = timestamps.into_iter().zip(values).filter(|(_, value)| !is_stale(*value));
                 (timestamps, values) = kept.unzip();
             }
-            each(&shape, &RangeSeries { labels: series.labels, timestamps, values })?;
+            each(&shape, &RangeSeries { labels: series.labels, drops_name: false, timestamps, values })?;
         }
         Ok(())
     }
@@ -143,13 +161,12 @@ impl Evaluation<'_> {
         each: &mut dyn FnMut(&RangeShape, &RangeSeries) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let reference = Reference::new(self, &subquery.shift)?;
-        let range_ms = self.resolve_positive(&subquery.range)?;
+        let shape = RangeShape::new(self, reference, &subquery.range, None)?;
         let step = subquery.step.as_ref().map_or(Ok(self.options.subquery_step_ms), |step| self.resolve_positive(step))?;
         // Steps lie on multiples of the step since 1970, whatever time is asked for, so that neighbouring queries see the same ones.
-        let after = reference.first(grid) - range_ms;
+        let after = reference.first(grid) - shape.reach_ms;
         let inner_start = (after.div_euclid(step) + 1) * step;
         let inner = Grid::new(inner_start, reference.last(grid), step);
-        let shape = RangeShape { reference, range_ms };
         if inner.count == 0 {
             return Ok(());
         }
@@ -157,7 +174,7 @@ impl Evaluation<'_> {
         for series in self.vector(&subquery.expr, &inner)? {
             self.check_time()?;
             let (timestamps, values) = series.column.points().map(|(index, value)| (inner.time(index), value)).unzip();
-            each(&shape, &RangeSeries { labels: series.labels, timestamps, values })?;
+            each(&shape, &RangeSeries { labels: series.labels, drops_name: series.drops_name, timestamps, values })?;
         }
         Ok(())
     }
@@ -170,12 +187,27 @@ impl Evaluation<'_> {
         self.each_range(expr, grid, &mut |shape, series| {
             charges.push(self.budget.take(series.timestamps.len())?);
             series.windows(shape, grid, |_, window| {
-                let samples = window.timestamps.iter().zip(window.values);
-                let samples = samples.map(|(timestamp, value)| Sample { timestamp: *timestamp, value: *value }).collect();
-                matrix.push(MatrixSeries { labels: Arc::clone(&series.labels), samples });
+                let samples = samples_of(window);
+                if !samples.is_empty() {
+                    let labels = if series.drops_name { without_name(&series.labels) } else { Arc::clone(&series.labels) };
+                    matrix.push(MatrixSeries { labels, samples });
+                }
             });
             Ok(())
         })?;
         Ok(matrix)
+    }
+}
+
+/// The samples of a window; of an extended range also what its ends are taken to be.
+fn samples_of(window: &Window<'_>) -> Vec<Sample> {
+    let sample = |index: usize| Sample { timestamp: window.timestamps[index], value: window.values[index] };
+    match (window.extension, Ends::new(window, false)) {
+        (None, _) => (0..window.values.len()).map(sample).collect(),
+        (Some(_), None) => Vec::new(),
+        (Some(_), Some(ends)) => {
+            let (first, last) = (Sample { timestamp: window.start, value: ends.left }, Sample { timestamp: window.end, value: ends.right });
+            [first].into_iter().chain(ends.inner.map(sample)).chain([last]).collect()
+        }
     }
 }

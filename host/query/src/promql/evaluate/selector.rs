@@ -4,6 +4,7 @@ use cepmon_model::{TimestampMs, is_stale};
 use cepmon_storage::SeriesSamples;
 
 use super::Evaluation;
+use super::extended::interpolate;
 use super::reference::Reference;
 use crate::Error;
 use crate::promql::ast::Selector;
@@ -13,8 +14,11 @@ impl Evaluation<'_> {
     /// `pick` makes the value of a sample's time and value: the value itself, or the time for `timestamp()`.
     pub(crate) fn select(&self, selector: &Selector, grid: &Grid, pick: fn(TimestampMs, f64) -> f64) -> Result<StepVector, Error> {
         let reference = Reference::new(self, &selector.shift)?;
-        let lookback = self.options.lookback_ms;
-        // Open on the left: a sample exactly as old as the look-back is out.
+        // A sample as old as that is out.
+        let lookback = self.options.lookback_ms + self.options.ranges.closing_ms();
+        if selector.extension.is_some() {
+            return self.select_smoothed(selector, reference, lookback, grid);
+        }
         let oldest = reference.first(grid) - lookback + 1;
         let mut vector = Vec::new();
         for series in self.source.select(&selector.matchers, oldest, reference.last(grid)).map_err(Error::Source)? {
@@ -28,7 +32,40 @@ impl Evaluation<'_> {
                 fill(&mut column, &series, |index| reference.at(grid, index), lookback, pick);
             }
             if !column.is_empty() {
-                vector.push(StepSeries { labels: series.labels, column });
+                vector.push(StepSeries { labels: series.labels, drops_name: false, column });
+            }
+        }
+        Ok(vector)
+    }
+
+    /// Values on the line between the samples around each step; the last sample goes on for the look-back.
+    fn select_smoothed(&self, selector: &Selector, reference: Reference, lookback: i64, grid: &Grid) -> Result<StepVector, Error> {
+        let (oldest, youngest) = (reference.first(grid) - lookback + 1, reference.last(grid) + lookback);
+        let mut vector = Vec::new();
+        for series in self.source.select(&selector.matchers, oldest, youngest).map_err(Error::Source)? {
+            self.check_time()?;
+            let series = series.map_err(Error::Source)?;
+            let samples = series.timestamps.iter().copied().zip(series.values.iter().copied());
+            let samples: Vec<(TimestampMs, f64)> = samples.filter(|(_, value)| !is_stale(*value)).collect();
+            let mut column = self.budget.column(grid.count)?;
+            let mut next = 0;
+            for index in 0..grid.count {
+                let at = reference.at(grid, index);
+                next += samples[next..].iter().take_while(|(time, _)| *time < at).count();
+                let before = next.checked_sub(1).map(|before| samples[before]).filter(|(time, _)| *time > at - lookback);
+                let after = samples.get(next).filter(|(time, _)| *time <= at + lookback);
+                column.set(
+                    index,
+                    match (before, after) {
+                        (_, Some((time, value))) if *time == at => Some(*value),
+                        (Some(before), Some(after)) => Some(interpolate(before, *after, at, false)),
+                        (Some((_, value)), None) => Some(value),
+                        (None, _) => None,
+                    },
+                );
+            }
+            if !column.is_empty() {
+                vector.push(StepSeries { labels: series.labels, drops_name: false, column });
             }
         }
         Ok(vector)

@@ -39,7 +39,7 @@ fn absence(evaluation: &Evaluation<'_>, arg: &Expr, is_present: &[bool]) -> Resu
     if column.is_empty() {
         return Ok(Evaluated::Vector(Vec::new()));
     }
-    Ok(Evaluated::Vector(vec![StepSeries { labels: Arc::new(expected_labels(arg)), column }]))
+    Ok(Evaluated::Vector(vec![StepSeries { labels: Arc::new(expected_labels(arg)), drops_name: false, column }]))
 }
 
 /// Labels that a selector demands once and with `=`; a label that it names twice is ambiguous and left out.

@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use cepmon_model::LabelSet;
-
 use super::{Evaluated, Evaluation, Expr, Function, Grid, SCALAR, VECTOR, whole};
 use crate::Error;
 use crate::promql::ast::ExprKind;
 use crate::vector::StepSeries;
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     whole("time", &[], SCALAR, |_, _, grid| Ok(Evaluated::Scalar((0..grid.count).map(|index| seconds(grid.time(index))).collect()))),
@@ -24,7 +20,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         for (index, value) in evaluation.scalar(&args[0], grid)?.into_iter().enumerate() {
             column.set(index, Some(value));
         }
-        Ok(Evaluated::Vector(vec![StepSeries { labels: Arc::new(LabelSet::default()), column }]))
+        Ok(Evaluated::Vector(vec![StepSeries { labels: Arc::default(), drops_name: false, column }]))
     }),
 ];
 
@@ -49,9 +45,9 @@ fn timestamp(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<
         }
     };
     for series in &mut vector {
-        series.labels = without_name(&series.labels);
+        series.drops_name = true;
     }
-    Ok(Evaluated::Vector(unify_results(vector)?))
+    Ok(Evaluated::Vector(vector))
 }
 
 /// The value where there is exactly one, else NaN.

@@ -2,13 +2,9 @@
 
 use std::sync::Arc;
 
-use cepmon_model::LabelSet;
-
 use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, VECTOR};
 use crate::Error;
 use crate::vector::StepSeries;
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
 
 type Compute = fn(&Evaluation<'_>, &[Expr], &Grid) -> Result<Evaluated, Error>;
 
@@ -50,14 +46,14 @@ fn each(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, part: fn(&Date)
             for index in 0..grid.count {
                 column.set(index, Some(grid.time(index) as f64 / 1000.0));
             }
-            vec![StepSeries { labels: Arc::new(LabelSet::default()), column }]
+            vec![StepSeries { labels: Arc::default(), drops_name: false, column }]
         }
     };
     for series in &mut vector {
-        series.labels = without_name(&series.labels);
+        series.drops_name = true;
         series.column.map(|_, value| Some(date(value).map_or(f64::NAN, |date| part(&date) as f64)));
     }
-    Ok(Evaluated::Vector(unify_results(vector)?))
+    Ok(Evaluated::Vector(vector))
 }
 
 /// The date of a Unix time in the proleptic Gregorian calendar; `None` for what is no time (NaN, beyond ±300 million years).

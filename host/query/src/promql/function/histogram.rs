@@ -14,7 +14,6 @@ use super::{Evaluated, Evaluation, Expr, Function, Grid, SCALAR, TEXT, VECTOR, w
 use crate::Error;
 use crate::promql::annotation::Severity;
 use crate::promql::ast::Span;
-use crate::vector::grouping::without_name;
 use crate::vector::unify::unify_results;
 use crate::vector::{StepSeries, StepVector};
 use bucket::{Bucket, fraction, quantile};
@@ -115,7 +114,7 @@ impl Histograms {
                     column.set(index, Some(compute(labels, index, &mut buckets)));
                 }
             }
-            vector.push(StepSeries { labels: without_name(&Arc::new(labels.clone())), column });
+            vector.push(StepSeries { labels: Arc::new(labels.clone()), drops_name: true, column });
         }
         Ok(vector)
     }

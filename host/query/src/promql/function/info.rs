@@ -59,7 +59,7 @@ fn info(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evalu
     let base = evaluation.vector(&args[0], grid)?;
     let identity = Grouping::By(IDENTIFYING.map(str::to_owned).to_vec());
     let matchers = wanted.names.iter().chain(&wanted.labels).cloned().collect();
-    let selector = Selector { name: None, matchers, shift: shift_of(&args[0]) };
+    let selector = Selector { name: None, matchers, shift: shift_of(&args[0]), extension: None };
     // The samples' times instead of their values: where two series of one info metric overlap, the younger sample counts.
     let infos = evaluation.select(&selector, grid, |timestamp, _| timestamp as f64)?;
     let mut by_identity: HashMap<LabelSet, Vec<&StepSeries>> = HashMap::new();
@@ -109,7 +109,7 @@ fn enrich(
                 labels.set(name, value);
             }
         }
-        result.push(StepSeries { labels: Arc::new(labels.build()), column });
+        result.push(StepSeries { labels: Arc::new(labels.build()), drops_name: base.drops_name, column });
     }
     Ok(())
 }

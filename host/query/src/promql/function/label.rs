@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use cepmon_model::is_label_name;
+use cepmon_model::{METRIC_NAME, is_label_name};
 use regex::Regex;
 
 use super::{Evaluated, Evaluation, Expr, Function, Grid, TEXT, VECTOR, whole};
 use crate::Error;
+use crate::vector::StepSeries;
 use crate::vector::unify::unify_results;
 
 pub(super) const FUNCTIONS: &[Function] = &[
@@ -28,8 +29,7 @@ fn label_replace(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Res
         let Some(captures) = regex.captures(value) else { continue };
         let mut replaced = String::new();
         captures.expand(&replacement, &mut replaced);
-        let mut labels = series.labels.to_builder();
-        series.labels = Arc::new(labels.set(&target, &replaced).build());
+        set_label(series, &target, &replaced);
     }
     Ok(Evaluated::Vector(unify_results(vector)?))
 }
@@ -46,10 +46,15 @@ fn label_join(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result
     for series in &mut vector {
         let values: Vec<&str> = sources.iter().map(|source| series.labels.get(source).unwrap_or_default()).collect();
         let joined = values.join(&separator);
-        let mut labels = series.labels.to_builder();
-        series.labels = Arc::new(labels.set(&target, &joined).build());
+        set_label(series, &target, &joined);
     }
     Ok(Evaluated::Vector(unify_results(vector)?))
+}
+
+fn set_label(series: &mut StepSeries, name: &str, value: &str) {
+    series.labels = Arc::new(series.labels.to_builder().set(name, value).build());
+    // A name that is given here is meant to stay.
+    series.drops_name &= name != METRIC_NAME;
 }
 
 fn check_label(name: &str, what: &str) -> Result<(), Error> {

@@ -3,8 +3,7 @@
 use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, RANGE, VECTOR, Window, whole};
 use crate::Error;
 use crate::promql::annotation::Severity;
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
+use crate::promql::evaluate::extended::{Ends, anchored_values};
 
 const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
     let body = Body::Window { keeps_name: false, compute };
@@ -26,9 +25,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     of_range("idelta", |window, _| last_two(window).map(|(before, last, _)| last - before)),
     of_range("changes", |window, _| {
-        Some(count_pairs(window.values, |before, value| value != before && !(value.is_nan() && before.is_nan())))
+        Some(count_pairs(counted(window)?, |before, value| value != before && !(value.is_nan() && before.is_nan())))
     }),
-    of_range("resets", |window, _| Some(count_pairs(window.values, |before, value| value < before))),
+    of_range("resets", |window, _| Some(count_pairs(counted(window)?, |before, value| value < before))),
 ];
 
 /// Applies a function to counters, and remarks on series that by their name are none.
@@ -46,9 +45,9 @@ fn of_counter(
             let message = format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}");
             evaluation.annotate(Severity::Info, args[0].span, message);
         }
-        series.labels = without_name(&series.labels);
+        series.drops_name = true;
     }
-    Ok(Evaluated::Vector(unify_results(vector)?))
+    Ok(Evaluated::Vector(vector))
 }
 
 const COUNTER_SUFFIXES: [&str; 4] = ["_total", "_sum", "_count", "_bucket"];
@@ -60,6 +59,9 @@ fn seconds(ms: i64) -> f64 {
 /// The change over the whole range, from the samples within it (Prometheus 3, `extrapolatedRate`): samples near a border are taken
 /// to go on to it at the same pace, else half an interval further; a counter is never taken to have been below zero.
 fn extrapolated(window: &Window<'_>, is_counter: bool) -> Option<f64> {
+    if window.extension.is_some() {
+        return Some(Ends::new(window, is_counter)?.change(is_counter));
+    }
     let (values, timestamps) = (window.values, window.timestamps);
     if values.len() < 2 {
         return None;
@@ -96,6 +98,11 @@ fn last_two(window: &Window<'_>) -> Option<(f64, f64, f64)> {
     let last = window.values.len().checked_sub(2)?;
     let elapsed = seconds(window.timestamps[last + 1] - window.timestamps[last]);
     Some((window.values[last], window.values[last + 1], elapsed))
+}
+
+/// The values between which changes count.
+fn counted<'w>(window: &Window<'w>) -> Option<&'w [f64]> {
+    if window.extension.is_some() { anchored_values(window) } else { Some(window.values) }
 }
 
 fn count_pairs(values: &[f64], counts: impl Fn(f64, f64) -> bool) -> f64 {

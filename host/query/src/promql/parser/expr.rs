@@ -2,7 +2,7 @@
 
 use super::Parser;
 use crate::ParseError;
-use crate::promql::ast::{BinaryExpr, BinaryOp, Call, Cardinality, Expr, ExprKind, Grouping, Matching};
+use crate::promql::ast::{BinaryExpr, BinaryOp, Call, Cardinality, Expr, ExprKind, Fill, Grouping, Matching};
 use crate::promql::check;
 use crate::promql::function::find_function;
 use crate::promql::lexer::TokenKind;
@@ -58,24 +58,59 @@ impl Parser<'_> {
         self.build(start, kind)
     }
 
-    /// `on`/`ignoring` and `group_left`/`group_right`, if they are there.
+    /// `on`/`ignoring`, `group_left`/`group_right` and `fill`, as far as they are there.
     fn matching(&mut self) -> Result<Matching, ParseError> {
-        let is_followed_by_list = self.tokens.get(self.position + 1).is_some_and(|token| token.kind == TokenKind::Symbol("("));
-        if !is_followed_by_list || !(self.is_keyword("on") || self.is_keyword("ignoring")) {
-            return Ok(Matching::default());
+        let mut matching = Matching::default();
+        if self.is_before_paren() && (self.is_keyword("on") || self.is_keyword("ignoring")) {
+            let is_on = self.is_keyword("on");
+            self.advance();
+            let names = self.label_list()?;
+            matching.labels = Some(if is_on { Grouping::By(names) } else { Grouping::Without(names) });
+            matching.cardinality = match () {
+                () if self.take_keyword("group_left") => Cardinality::ManyToOne,
+                () if self.take_keyword("group_right") => Cardinality::OneToMany,
+                () => Cardinality::OneToOne,
+            };
+            if matching.cardinality != Cardinality::OneToOne && self.is_symbol("(") {
+                matching.include = self.label_list()?;
+            }
         }
-        let is_on = self.is_keyword("on");
+        while self.is_before_paren() {
+            match self.word().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "fill" => {
+                    let value = self.fill_value()?;
+                    matching.fill = Fill { left: value, right: value };
+                }
+                "fill_left" => matching.fill.left = self.fill_value()?,
+                "fill_right" => matching.fill.right = self.fill_value()?,
+                _ => break,
+            }
+        }
+        Ok(matching)
+    }
+
+    /// `fill (-1.5)`
+    fn fill_value(&mut self) -> Result<Option<f64>, ParseError> {
         self.advance();
-        let names = self.label_list()?;
-        let labels = Some(if is_on { Grouping::By(names) } else { Grouping::Without(names) });
-        let cardinality = match () {
-            () if self.take_keyword("group_left") => Cardinality::ManyToOne,
-            () if self.take_keyword("group_right") => Cardinality::OneToMany,
-            () => Cardinality::OneToOne,
+        self.expect_symbol("(", "in fill modifier")?;
+        let is_minus = self.take_symbol("-");
+        if !is_minus {
+            self.take_symbol("+");
+        }
+        let number = match (&self.peek().kind, self.word().map(str::to_ascii_lowercase).as_deref()) {
+            (TokenKind::Number(number), _) => *number,
+            (TokenKind::Duration(ms), _) => *ms as f64 / 1000.0,
+            (_, Some("inf")) => f64::INFINITY,
+            (_, Some("nan")) => f64::NAN,
+            _ => return Err(self.unexpected("in fill modifier", "number")),
         };
-        let has_include = cardinality != Cardinality::OneToOne && self.is_symbol("(");
-        let include = if has_include { self.label_list()? } else { Vec::new() };
-        Ok(Matching { labels, cardinality, include })
+        self.advance();
+        self.expect_symbol(")", "in fill modifier")?;
+        Ok(Some(if is_minus { -number } else { number }))
+    }
+
+    fn is_before_paren(&self) -> bool {
+        self.peek().kind == TokenKind::Word && self.peek_second().kind == TokenKind::Symbol("(")
     }
 
     /// `(a, b,)`: label names, keywords and quoted names.

@@ -4,7 +4,7 @@ use cepmon_model::TimestampMs;
 
 use super::Parser;
 use crate::ParseError;
-use crate::promql::ast::{At, Expr, ExprKind, Length, RangeSelector, Shift, Span, Subquery};
+use crate::promql::ast::{At, Expr, ExprKind, Extension, Length, RangeSelector, Shift, Span, Subquery};
 use crate::promql::check;
 use crate::promql::lexer::TokenKind;
 
@@ -33,8 +33,10 @@ impl Parser<'_> {
                 shift.at = Some(at);
                 expr.span.end = self.end();
             } else if self.is_keyword("anchored") || self.is_keyword("smoothed") {
-                let word = self.word().unwrap_or_default().to_owned();
-                return Err(self.error(format!("the modifier {word:?} of Prometheus 3.8 is not supported; leave it out")));
+                let extension = if self.is_keyword("anchored") { Extension::Anchored } else { Extension::Smoothed };
+                self.advance();
+                self.extend(&mut expr, extension, offset)?;
+                expr.span.end = self.end();
             } else {
                 return Ok(expr);
             }
@@ -63,7 +65,29 @@ impl Parser<'_> {
         if selector.shift.at.is_some() {
             return Err(self.error_at(offset, "no @ modifiers allowed before range"));
         }
+        if selector.extension.is_some() {
+            return Err(self.error_at(offset, "no smoothed modifier allowed before range"));
+        }
         self.build(start, ExprKind::Range(RangeSelector { selector, range }))
+    }
+
+    fn extend(&self, expr: &mut Expr, extension: Extension, offset: usize) -> Result<(), ParseError> {
+        let wanted = match extension {
+            Extension::Anchored => "a range vector selector",
+            Extension::Smoothed => "an instant vector selector or range vector selector",
+        };
+        let selector = match &mut expr.kind {
+            ExprKind::Range(range) => Some(&mut range.selector),
+            ExprKind::Selector(selector) if extension == Extension::Smoothed => Some(selector),
+            _ => None,
+        };
+        let word = extension.word();
+        let selector = selector.ok_or_else(|| self.error_at(offset, format!("{word} modifier must be preceded by {wanted}")))?;
+        match selector.extension.replace(extension) {
+            None => Ok(()),
+            Some(before) if before == extension => Err(self.error_at(offset, format!("{word} modifier may not be set multiple times"))),
+            Some(_) => Err(self.error_at(offset, "anchored and smoothed modifiers cannot be used together")),
+        }
     }
 
     /// What follows `@`: a number of seconds, `start()` or `end()`.

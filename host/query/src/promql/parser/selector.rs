@@ -10,7 +10,7 @@ use crate::promql::lexer::{Token, TokenKind};
 impl Parser<'_> {
     pub(super) fn selector(&mut self) -> Result<Expr, ParseError> {
         let start = self.peek().span.start;
-        let mut selector = Selector { name: None, matchers: Vec::new(), shift: Shift::default() };
+        let mut selector = Selector { name: None, matchers: Vec::new(), shift: Shift::default(), extension: None };
         if self.peek().kind == TokenKind::Word {
             let token = self.advance();
             selector.name = Some(self.text[token.span.start..token.span.end].to_owned());

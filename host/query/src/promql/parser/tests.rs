@@ -91,7 +91,8 @@ fn messages_say_where_and_what() {
     f("a \u{20ac}", "1:3: parse error: unexpected character: '\u{20ac}'");
     f("\"open", "1:1: parse error: unterminated quoted string");
     f("x[0s]", "1:3: parse error: duration must be greater than 0 in a range");
-    f("x smoothed", "1:3: parse error: the modifier \"smoothed\" of Prometheus 3.8 is not supported; leave it out");
+    f("x anchored", "1:3: parse error: anchored modifier must be preceded by a range vector selector");
+    f("a + fill(b) c", "1:10: parse error: unexpected \"b\" in fill modifier, expected number");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(crate) fn count_values(
                     let position = match positions.get(&labels) {
                         Some(position) => *position,
                         None => {
-                            result.push(StepSeries { labels: Arc::clone(&labels), column: budget.column(grid.count)? });
+                            result.push(StepSeries { labels: Arc::clone(&labels), drops_name: false, column: budget.column(grid.count)? });
                             positions.insert(labels, result.len() - 1);
                             result.len() - 1
                         }

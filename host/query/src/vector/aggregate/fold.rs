@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AggregateOp, Groups};
+use super::{AggregateOp, Group};
 use crate::Error;
 use crate::vector::kahan::{KahanSum, Mean};
 use crate::vector::{Budget, Grid, StepSeries, StepVector};
@@ -61,14 +61,13 @@ impl State {
     }
 }
 
-pub(super) fn fold(op: AggregateOp, groups: &Groups, vector: &StepVector, grid: &Grid, budget: &Budget) -> Result<StepVector, Error> {
-    let members = groups.members();
-    let mut result = Vec::with_capacity(members.len());
+pub(super) fn fold(op: AggregateOp, groups: &[Group], vector: &StepVector, grid: &Grid, budget: &Budget) -> Result<StepVector, Error> {
+    let mut result = Vec::with_capacity(groups.len());
     let mut states: Vec<Option<State>> = vec![None; grid.count];
-    for (labels, members) in groups.labels.iter().zip(members) {
+    for group in groups {
         states.fill(None);
-        for member in members {
-            for (index, value) in vector[member].column.points() {
+        for member in &group.members {
+            for (index, value) in vector[*member].column.points() {
                 states[index].get_or_insert_with(|| State::start(op)).add(op, value);
             }
         }
@@ -77,7 +76,7 @@ pub(super) fn fold(op: AggregateOp, groups: &Groups, vector: &StepVector, grid: 
             column.set(index, state.map(|state| state.finish(op)));
         }
         if !column.is_empty() {
-            result.push(StepSeries { labels: Arc::clone(labels), column });
+            result.push(StepSeries { labels: Arc::clone(&group.labels), drops_name: group.drops_name, column });
         }
     }
     Ok(result)

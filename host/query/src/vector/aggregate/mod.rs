@@ -83,36 +83,29 @@ impl AggregateOp {
     }
 }
 
-/// Series by the group that they belong to, groups in the order of their first series.
-struct Groups {
-    /// The group of each series.
-    of_series: Vec<usize>,
-    labels: Vec<Arc<LabelSet>>,
+/// Series with the same grouping labels.
+struct Group {
+    labels: Arc<LabelSet>,
+    /// Whether some member's name no longer fits.
+    drops_name: bool,
+    /// Indexes of its series.
+    members: Vec<usize>,
 }
 
-impl Groups {
-    fn new(vector: &StepVector, grouping: &Grouping) -> Self {
-        let mut positions: HashMap<Arc<LabelSet>, usize> = HashMap::new();
-        let mut groups = Self { of_series: Vec::with_capacity(vector.len()), labels: Vec::new() };
-        for series in vector {
-            let labels = Arc::new(grouping.project(&series.labels));
-            let group = *positions.entry(Arc::clone(&labels)).or_insert_with(|| {
-                groups.labels.push(labels);
-                groups.labels.len() - 1
-            });
-            groups.of_series.push(group);
-        }
-        groups
+/// Groups in the order of their first series.
+fn groups_of(vector: &StepVector, grouping: &Grouping) -> Vec<Group> {
+    let mut positions: HashMap<Arc<LabelSet>, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for (index, series) in vector.iter().enumerate() {
+        let labels = Arc::new(grouping.project(&series.labels));
+        let position = *positions.entry(Arc::clone(&labels)).or_insert_with(|| {
+            groups.push(Group { labels, drops_name: false, members: Vec::new() });
+            groups.len() - 1
+        });
+        groups[position].drops_name |= series.drops_name;
+        groups[position].members.push(index);
     }
-
-    /// The series of each group, as indexes.
-    fn members(&self) -> Vec<Vec<usize>> {
-        let mut members = vec![Vec::new(); self.labels.len()];
-        for (series, group) in self.of_series.iter().enumerate() {
-            members[*group].push(series);
-        }
-        members
-    }
+    groups
 }
 
 /// All aggregations but `count_values`. `parameter` holds one number per step for those that take one.
@@ -124,7 +117,7 @@ pub(crate) fn aggregate(
     grid: &Grid,
     budget: &Budget,
 ) -> Result<StepVector, Error> {
-    let groups = Groups::new(&vector, grouping);
+    let groups = groups_of(&vector, grouping);
     match (op, parameter) {
         (AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk, Some(parameter)) => {
             rank::select(op, &groups, parameter, vector, grid)

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use cepmon_model::SeriesId;
 
-use super::{AggregateOp, Groups};
+use super::{AggregateOp, Group};
 use crate::vector::{Budget, Grid, StepSeries, StepVector};
 use crate::{Error, format_value};
 
 /// Keeps k values per group and step. Of an instant query the series come out in the order of their rank.
 pub(super) fn select(
     op: AggregateOp,
-    groups: &Groups,
+    groups: &[Group],
     parameter: &[f64],
     mut vector: StepVector,
     grid: &Grid,
@@ -23,12 +23,11 @@ pub(super) fn select(
     if let Some(k) = parameter.iter().find(|k| k.abs() >= i64::MAX as f64) {
         return Err(Error::execution(format!("Scalar value {} overflows int64", format_value(*k))));
     }
-    let members = groups.members();
     let mut ranked = Vec::new();
     for (index, k) in parameter.iter().enumerate().take(grid.count) {
         // Below one nothing is kept; above the number of series everything is.
         let k = if *k < 1.0 { 0 } else { *k as usize };
-        for members in &members {
+        for Group { members, .. } in groups {
             let mut present: Vec<(usize, f64)> =
                 members.iter().filter_map(|member| Some((*member, vector[*member].column.get(index)?))).collect();
             match op {
@@ -82,23 +81,23 @@ fn ascending(left: f64, right: f64) -> Ordering {
 }
 
 pub(super) fn quantiles(
-    groups: &Groups,
+    groups: &[Group],
     parameter: &[f64],
     vector: &StepVector,
     grid: &Grid,
     budget: &Budget,
 ) -> Result<StepVector, Error> {
-    let mut result = Vec::with_capacity(groups.labels.len());
-    for (labels, members) in groups.labels.iter().zip(groups.members()) {
+    let mut result = Vec::with_capacity(groups.len());
+    for group in groups {
         let mut column = budget.column(grid.count)?;
         for (index, quantile) in parameter.iter().enumerate().take(grid.count) {
-            let mut values: Vec<f64> = members.iter().filter_map(|member| vector[*member].column.get(index)).collect();
+            let mut values: Vec<f64> = group.members.iter().filter_map(|member| vector[*member].column.get(index)).collect();
             if !values.is_empty() {
                 column.set(index, Some(quantile_of(*quantile, &mut values)));
             }
         }
         if !column.is_empty() {
-            result.push(StepSeries { labels: Arc::clone(labels), column });
+            result.push(StepSeries { labels: Arc::clone(&group.labels), drops_name: group.drops_name, column });
         }
     }
     Ok(result)

@@ -6,16 +6,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, METRIC_NAME};
+use cepmon_model::LabelSet;
 
 use super::Operation;
+use super::fill::{Fill, StandIn, stand_ins};
 use crate::Error;
-use crate::vector::grouping::Grouping;
+use crate::vector::grouping::{DESCRIBING, Grouping};
 use crate::vector::unify::unify;
 use crate::vector::{Budget, StepSeries, StepVector};
 
 /// How the series of two vectors find each other.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Matching {
     /// `on (…)` or `ignoring (…)`; `None` = by all labels but the name.
     pub labels: Option<Grouping>,
@@ -23,6 +24,8 @@ pub struct Matching {
     pub cardinality: Cardinality,
     /// Labels that `group_left`/`group_right` copies from the "one" side.
     pub include: Vec<String>,
+    /// Values for series that find none.
+    pub fill: Fill,
 }
 
 /// Which side of a binary operator may have several series per match.
@@ -39,9 +42,9 @@ pub enum Cardinality {
 
 /// Series of both sides that have the same matching labels.
 #[derive(Default)]
-struct Match<'a> {
-    many: Vec<&'a StepSeries>,
-    one: Vec<&'a StepSeries>,
+pub(super) struct Match<'a> {
+    pub(super) many: Vec<&'a StepSeries>,
+    pub(super) one: Vec<&'a StepSeries>,
 }
 
 pub(super) fn combine(
@@ -64,6 +67,9 @@ pub(super) fn combine(
     let mut order = Vec::new();
     for series in many {
         let key = signature.project(&series.labels);
+        if matching.fill.right.is_some() && !matches.contains_key(&key) {
+            matches.insert(key.clone(), Match::default());
+        }
         if let Some(found) = matches.get_mut(&key) {
             found.many.push(series);
             order.push((series, key));
@@ -72,6 +78,13 @@ pub(super) fn combine(
     if matching.cardinality == Cardinality::OneToOne {
         for found in matches.values().filter(|found| found.many.len() > 1) {
             check_many_side(found)?;
+        }
+    }
+    let stand_ins = stand_ins(matching.fill, &matches, budget)?;
+    for StandIn { key, is_many, series } in &stand_ins {
+        match is_many {
+            true => order.push((series, key.clone())),
+            false => matches.entry(key.clone()).or_default().one.push(series),
         }
     }
     let mut result = Vec::with_capacity(order.len());
@@ -84,8 +97,8 @@ pub(super) fn combine(
                 let (left, right) = if is_swapped { (other, value) } else { (value, other) };
                 column.set(index, operation.apply(left, right, left));
             }
-            let labels = result_labels(operation, matching, &many.labels, &one.labels);
-            result.push(StepSeries { labels: Arc::new(labels), column });
+            let labels = Arc::new(result_labels(operation, matching, &many.labels, &one.labels));
+            result.push(StepSeries { labels, drops_name: many.drops_name || operation.returns_bool, column });
         }
     }
     let is_grouped = matching.cardinality != Cardinality::OneToOne;
@@ -147,8 +160,10 @@ fn result_labels(operation: Operation, matching: &Matching, many: &LabelSet, one
         }
         _ => many.to_builder(),
     };
-    if operation.drops_name() {
-        labels.set(METRIC_NAME, "");
+    if !operation.op.is_comparison() {
+        for name in DESCRIBING {
+            labels.set(name, "");
+        }
     }
     for name in &matching.include {
         labels.set(name, one.get(name).unwrap_or_default());

@@ -2,14 +2,14 @@
 
 mod op;
 mod matching;
+mod fill;
 mod set;
 
+pub use fill::Fill;
 pub use matching::{Cardinality, Matching};
 pub use op::BinaryOp;
 
 use crate::Error;
-use crate::vector::grouping::without_name;
-use crate::vector::unify::unify_results;
 use crate::vector::{Budget, StepVector};
 
 /// An operator with its `bool`.
@@ -47,17 +47,15 @@ pub(crate) fn scalars(op: BinaryOp, left: &mut [f64], right: &[f64]) {
 }
 
 /// A vector and a scalar; `is_swapped` if the scalar stands on the left.
-pub(crate) fn vector_scalar(operation: Operation, mut vector: StepVector, scalar: &[f64], is_swapped: bool) -> Result<StepVector, Error> {
+pub(crate) fn vector_scalar(operation: Operation, mut vector: StepVector, scalar: &[f64], is_swapped: bool) -> StepVector {
     for series in &mut vector {
         series.column.map(|index, value| {
             let (left, right) = if is_swapped { (scalar[index], value) } else { (value, scalar[index]) };
             operation.apply(left, right, value)
         });
-        if operation.drops_name() {
-            series.labels = without_name(&series.labels);
-        }
+        series.drops_name |= operation.drops_name();
     }
-    unify_results(vector)
+    vector
 }
 
 /// Two vectors.
