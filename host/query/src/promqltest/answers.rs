@@ -1,5 +1,6 @@
 //! The same PromQL gives the same answer as Prometheus: answers that a real one (2.42) gave to `queries.txt` over `data.test`, recorded
-//! by `record.py`, all in `tests/golden/answers`. `CEPMON_PROMETHEUS_ANSWERS` may name a further file of such answers.
+//! by `record.py`, all in `tests/golden/answers`. `CEPMON_PROMETHEUS_ANSWERS` may name a further folder of such files, recorded with
+//! `--shift 0`: there the ranges of Prometheus 2 are compared.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use serde_json::Value as Json;
 use super::run::{Points, compare_points};
 use super::script::{Command, parse_script};
 use super::series::Loaded;
-use crate::{Engine, MemorySource, SeriesSource, Value, parse};
+use crate::{Engine, EngineOptions, MemorySource, Ranges, SeriesSource, Value, parse};
 
 /// See the top of `data.test`.
 const SHIFT_MS: i64 = 4_000;
@@ -20,12 +21,12 @@ const STEP_MS: i64 = 120_000;
 const INSTANT_MS: TimestampMs = 1_500_000;
 
 /// Every sample of `data.test`, series by series.
-fn samples(folder: &Path) -> Vec<(LabelSet, Points)> {
+fn samples(folder: &Path, shift_ms: i64) -> Vec<(LabelSet, Points)> {
     let commands = parse_script(&std::fs::read_to_string(folder.join("data.test")).unwrap()).unwrap();
     let loads = commands.into_iter().filter_map(|command| if let Command::Load(lines) = command { Some(lines) } else { None });
     let points = |line: &Loaded| {
         let values = line.values.iter().enumerate();
-        values.filter_map(|(index, value)| Some((index as i64 * line.step + SHIFT_MS, value.float()?))).collect()
+        values.filter_map(|(index, value)| Some((index as i64 * line.step + shift_ms, value.float()?))).collect()
     };
     loads.flatten().map(|line| (line.labels.clone(), points(&line))).collect()
 }
@@ -34,20 +35,36 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/answers")
 }
 
-#[test]
-fn the_same_promql_gives_the_same_answer_as_prometheus() {
+fn in_memory(samples: Vec<(LabelSet, Points)>) -> MemorySource {
     let mut source = MemorySource::default();
-    for (labels, points) in samples(&folder()) {
+    for (labels, points) in samples {
         points.into_iter().for_each(|(at, value)| source.push(&labels, at, value));
     }
-    check_all(&source);
+    source
+}
+
+#[test]
+fn the_same_promql_gives_the_same_answer_as_prometheus() {
+    let source = in_memory(samples(&folder(), SHIFT_MS));
+    // No sample lies on the border of a range, so the ranges of both versions see the same ones.
+    check_all(&source, &folder(), Ranges::LeftOpen);
+    check_all(&source, &folder(), Ranges::Closed);
+}
+
+#[test]
+fn samples_on_the_borders_of_ranges_count_as_in_prometheus_2() {
+    let Some(folder) = std::env::var_os("CEPMON_PROMETHEUS_ANSWERS").map(PathBuf::from) else {
+        eprintln!("skipped: CEPMON_PROMETHEUS_ANSWERS names no folder");
+        return;
+    };
+    check_all(&in_memory(samples(&folder, 0)), &folder, Ranges::Closed);
 }
 
 #[test]
 fn samples_in_blocks_and_in_memory_give_that_answer_too() {
     let directory = tempfile::tempdir().unwrap();
     let (storage, _) = Storage::open(StorageOptions::new(directory.path())).unwrap();
-    let series = samples(&folder());
+    let series = samples(&folder(), SHIFT_MS);
     // The older half goes into a block, the rest stays in the head.
     for is_old in [true, false] {
         for (labels, points) in &series {
@@ -60,31 +77,27 @@ fn samples_in_blocks_and_in_memory_give_that_answer_too() {
             storage.flush().unwrap();
         }
     }
-    check_all(&storage.snapshot());
+    check_all(&storage.snapshot(), &folder(), Ranges::LeftOpen);
 }
 
-fn check_all(source: &dyn SeriesSource) {
-    let mut files = vec![folder().join("answers.jsonl")];
-    files.extend(std::env::var_os("CEPMON_PROMETHEUS_ANSWERS").map(Into::into));
+fn check_all(source: &dyn SeriesSource, folder: &Path, ranges: Ranges) {
+    let engine = Engine::new(EngineOptions { ranges, ..EngineOptions::default() });
     let (mut total, mut failures) = (0, Vec::new());
-    for file in files {
-        for line in std::fs::read_to_string(&file).unwrap().lines() {
-            let recorded: Json = serde_json::from_str(line).unwrap();
-            total += 1;
-            if let Err(problem) = check(source, &recorded) {
-                failures.push(format!("{}\n    {problem}", recorded["query"]));
-            }
+    for line in std::fs::read_to_string(folder.join("answers.jsonl")).unwrap().lines() {
+        let recorded: Json = serde_json::from_str(line).unwrap();
+        total += 1;
+        if let Err(problem) = check(&engine, source, &recorded) {
+            failures.push(format!("{}\n    {problem}", recorded["query"]));
         }
     }
     assert!(total > 400, "only {total} answers");
     assert!(failures.is_empty(), "{} of {total} answers differ:\n{}", failures.len(), failures.join("\n"));
 }
 
-fn check(source: &dyn SeriesSource, recorded: &Json) -> Result<(), String> {
+fn check(engine: &Engine, source: &dyn SeriesSource, recorded: &Json) -> Result<(), String> {
     let query = recorded["query"].as_str().unwrap();
     let is_range = recorded["type"] == "matrix";
     let answer = parse(query).map_err(|error| error.to_string()).and_then(|expr| {
-        let engine = Engine::default();
         let value =
             if is_range { engine.range(source, &expr, START_MS, END_MS, STEP_MS) } else { engine.instant(source, &expr, INSTANT_MS) };
         value.map_err(|error| error.to_string())

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use cepmon_model::{LabelSet, MatchOp};
+
 use super::run::Report;
 use super::{run_file, scripts_of};
-use crate::parse;
+use crate::ast::{Expr, ExprKind, RangeSelector};
+use crate::{Engine, MemorySource, parse};
 
 /// Scripts that pass without an exception (native histograms aside). May only grow.
 const PASSING: &[&str] = &[
@@ -83,4 +86,35 @@ fn parse_cases_of_prometheus_pass() {
         failures.extend(problem.map(|problem| format!("{input}\n    {problem}")));
     }
     assert!(failures.is_empty(), "{} of {total} parse cases:\n{}", failures.len(), failures.join("\n"));
+}
+
+#[test]
+fn every_expression_of_the_dashboards_has_an_answer() {
+    let Some(folder) = folder() else { return };
+    let mut paths: Vec<_> = std::fs::read_dir(folder.with_file_name("dashboards")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.to_string_lossy().ends_with(".exprs.jsonl"));
+    assert!(!paths.is_empty());
+    let mut failures = Vec::new();
+    for line in paths.iter().flat_map(|path| std::fs::read_to_string(path).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()) {
+        let case: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let input = case["input"].as_str().unwrap();
+        let answer = parse(input).map_err(|error| error.to_string()).and_then(|expr| {
+            let mut source = MemorySource::default();
+            push_what_matches(&mut source, &expr);
+            let (start, end, step) = (0, 3_600_000, 300_000);
+            Engine::default().range(&source, &expr, start, end, step).map_err(|error| error.to_string())
+        });
+        failures.extend(answer.err().map(|problem| format!("{input}\n    {problem}")));
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// For every selector a series that has the labels it asks for.
+fn push_what_matches(source: &mut MemorySource, expr: &Expr) {
+    if let ExprKind::Selector(selector) | ExprKind::Range(RangeSelector { selector, .. }) = &expr.kind {
+        let equal = selector.matchers.iter().filter(|matcher| matcher.op() == MatchOp::Equal);
+        let labels = LabelSet::from_pairs(equal.map(|matcher| (matcher.name(), matcher.value())));
+        (0..60).for_each(|minute| source.push(&labels, minute * 60_000, minute as f64));
+    }
+    expr.children().into_iter().for_each(|child| push_what_matches(source, child));
 }

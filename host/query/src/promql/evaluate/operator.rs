@@ -49,7 +49,7 @@ impl Evaluation<'_> {
         }
         let parameter = expr.parameter.as_ref().map(|parameter| self.scalar(parameter, grid)).transpose()?;
         match (expr.op, &expr.parameter, &parameter) {
-            (AggregateOp::Quantile, Some(expr), Some(quantiles)) => self.check_quantiles(expr.span, quantiles),
+            (AggregateOp::Quantile, Some(expr), Some(quantiles)) => self.check_quantiles(expr.span, &extremes(quantiles)),
             (AggregateOp::LimitRatio, Some(expr), Some(ratios)) => self.check_ratios(expr.span, ratios),
             _ => {}
         }
@@ -58,11 +58,18 @@ impl Evaluation<'_> {
     }
 
     fn check_ratios(&self, span: Span, ratios: &[f64]) {
-        for ratio in ratios.iter().filter(|ratio| ratio.abs() > 1.0) {
+        for ratio in extremes(ratios).iter().filter(|ratio| ratio.abs() > 1.0) {
             let message = format!("ratio value should be between -1 and 1, got {}, capping to {}", format_value(*ratio), ratio.signum());
             self.annotate(Severity::Warning, span, message);
         }
     }
+}
+
+/// Prometheus warns of the largest and the smallest parameter of all steps only.
+fn extremes(values: &[f64]) -> Vec<f64> {
+    let numbers = || values.iter().copied().filter(|value| !value.is_nan());
+    let not_a_number = values.iter().copied().find(|value| value.is_nan());
+    not_a_number.into_iter().chain(numbers().max_by(f64::total_cmp)).chain(numbers().min_by(f64::total_cmp)).collect()
 }
 
 /// The label of `count_values`.

@@ -17,11 +17,16 @@ pub(super) fn select(
     mut vector: StepVector,
     grid: &Grid,
 ) -> Result<StepVector, Error> {
-    if parameter.iter().any(|k| k.is_nan()) {
-        return Err(Error::execution("Parameter value is NaN"));
+    if parameter.iter().all(|k| *k < 1.0) {
+        return Ok(Vec::new());
     }
-    if let Some(k) = parameter.iter().find(|k| k.abs() >= i64::MAX as f64) {
-        return Err(Error::execution(format!("Scalar value {} overflows int64", format_value(*k))));
+    for k in parameter {
+        match () {
+            () if k.is_nan() => return Err(Error::execution("Parameter value is NaN")),
+            () if *k <= i64::MIN as f64 => return Err(Error::execution(format!("Scalar value {} underflows int64", format_value(*k)))),
+            () if *k >= i64::MAX as f64 => return Err(Error::execution(format!("Scalar value {} overflows int64", format_value(*k)))),
+            () => {}
+        }
     }
     let mut ranked = Vec::new();
     for (index, k) in parameter.iter().enumerate().take(grid.count) {

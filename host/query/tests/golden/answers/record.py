@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 """Asks a real Prometheus and writes its answers to stdout, one JSON object a line. The tests only read what it wrote.
 
-  record.py --prometheus prometheus --promtool promtool [--queries queries.txt] [--port 19090] > answers.jsonl
+  record.py --prometheus prometheus --promtool promtool [--folder .] [--shift 4] [--port 19090] > answers.jsonl
 
-It loads data.test, asks every query as a range query (300 s to 1740 s, step 120 s; every time is a multiple of 5 s) and as an
-instant query (1500 s), and stops the Prometheus that it started.
+It loads data.test of the folder, every sample so many seconds later than it says, asks every query of queries.txt as a range query
+(300 s to 1740 s, step 120 s; every time is a multiple of 5 s) and as an instant query (1500 s), and stops the Prometheus that it started.
 """
 
 import argparse, json, os, re, subprocess, sys, tempfile, time, urllib.error, urllib.parse, urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SHIFT = 4.0
 
 
 def expand(values):
@@ -28,7 +27,7 @@ def expand(values):
             yield float(word)
 
 
-def open_metrics(path):
+def open_metrics(path, shift):
     """OpenMetrics text; without types, so that names stay as they are."""
     for line in open(path):
         line = line.strip()
@@ -40,7 +39,7 @@ def open_metrics(path):
             for index, value in enumerate(expand(values)):
                 if value is not None:
                     text = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}.get(repr(value), repr(value))
-                    yield f"{series} {text} {index * step + SHIFT}\n"
+                    yield f"{series} {text} {index * step + shift}\n"
     yield "# EOF\n"
 
 
@@ -60,12 +59,13 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--prometheus", default="prometheus")
     parser.add_argument("--promtool", default="promtool")
-    parser.add_argument("--queries", default=os.path.join(HERE, "queries.txt"))
+    parser.add_argument("--folder", default=HERE)
+    parser.add_argument("--shift", type=float, default=4.0)
     parser.add_argument("--port", type=int, default=19090)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         text, data, config = (os.path.join(folder, name) for name in ["data.om", "data", "prometheus.yml"])
-        open(text, "w").writelines(open_metrics(os.path.join(HERE, "data.test")))
+        open(text, "w").writelines(open_metrics(os.path.join(options.folder, "data.test"), options.shift))
         open(config, "w").write("global: {}\n")
         subprocess.run([options.promtool, "tsdb", "create-blocks-from", "openmetrics", text, data], check=True, stdout=sys.stderr)
         server = subprocess.Popen(
@@ -78,7 +78,7 @@ def main():
                     break
                 except OSError:
                     time.sleep(0.1)
-            for query in open(options.queries):
+            for query in open(os.path.join(options.folder, "queries.txt")):
                 query = query.strip()
                 if query and not query.startswith("#"):
                     for answer in (
