@@ -9,6 +9,7 @@
 
 mod promql;
 mod vector;
+pub mod lint;
 mod source;
 mod memory;
 mod value;

@@ -101,7 +101,7 @@ pub struct Subquery {
 }
 
 /// `offset` and `@`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Shift {
     /// Looks that much further back.
     pub offset: Option<Length>,
