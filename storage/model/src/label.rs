@@ -76,7 +76,7 @@ impl LabelSet {
 
     /// The metric's name, empty if there is none.
     pub fn metric_name(&self) -> &str {
-        self.get(METRIC_NAME).unwrap_or_default()
+        if self.starts_with_name() { self.label(0).1 } else { self.get(METRIC_NAME).unwrap_or_default() }
     }
 
     /// The same labels, to be changed.
@@ -87,6 +87,11 @@ impl LabelSet {
     /// Bytes of memory behind this value, for budgets.
     pub fn heap_bytes(&self) -> usize {
         self.text.len() + self.ends.len() * size_of::<u32>()
+    }
+
+    /// Whether the metric's name is the first label: few labels come before it in the alphabet (`A`).
+    fn starts_with_name(&self) -> bool {
+        !self.is_empty() && self.label(0).0 == METRIC_NAME
     }
 
     fn label(&self, index: usize) -> (&str, &str) {
@@ -100,6 +105,9 @@ impl LabelSet {
 impl Ord for LabelSet {
     fn cmp(&self, other: &Self) -> Ordering {
         self.metric_name().cmp(other.metric_name()).then_with(|| {
+            if self.starts_with_name() && other.starts_with_name() {
+                return self.iter().skip(1).cmp(other.iter().skip(1));
+            }
             let without_name = |label: &(&str, &str)| label.0 != METRIC_NAME;
             self.iter().filter(without_name).cmp(other.iter().filter(without_name))
         })

@@ -1,5 +1,6 @@
 //! Samples of many series over blocks and head, merged series by series. Memory: one series and one decoded batch per block.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use cepmon_model::{LabelSet, Matcher, SeriesId};
@@ -19,7 +20,7 @@ struct BlockSource {
     reader: SampleReader,
     positions: std::vec::IntoIter<u32>,
     /// The next series.
-    next: Option<(u32, LabelSet)>,
+    next: Option<(u32, Arc<LabelSet>)>,
 }
 
 struct MergedSamples {
@@ -59,7 +60,7 @@ impl BlockSource {
         if positions.is_empty() {
             return Ok(None);
         }
-        let mut rows: Vec<std::ops::Range<usize>> = Vec::new();
+        let mut rows: Vec<Range<usize>> = Vec::new();
         for &position in &positions {
             let place = index.place(position);
             let (start, end) = (place.first_row as usize, place.first_row.saturating_add(place.rows) as usize);
@@ -75,7 +76,7 @@ impl BlockSource {
     }
 
     fn advance(&mut self) {
-        self.next = self.positions.next().map(|position| (position, self.index.labels(position)));
+        self.next = self.positions.next().map(|position| (position, Arc::new(self.index.labels(position))));
     }
 }
 
@@ -88,12 +89,12 @@ impl MergedSamples {
             let (labels, mut id) = match (in_head, smallest_in_blocks) {
                 (None, None) => return Ok(None),
                 (Some(series), None) => (Arc::clone(&series.labels), series.id),
-                (Some(series), Some(labels)) if *series.labels <= *labels => (Arc::clone(&series.labels), series.id),
-                (_, Some(labels)) => (Arc::new(labels.clone()), SeriesId(0)),
+                (Some(series), Some(labels)) if series.labels <= *labels => (Arc::clone(&series.labels), series.id),
+                (_, Some(labels)) => (Arc::clone(labels), SeriesId(0)),
             };
             let (mut timestamps, mut values) = (Vec::new(), Vec::new());
             for block in &mut self.blocks {
-                let Some((position, _)) = block.next.as_ref().filter(|(_, next)| *next == *labels) else { continue };
+                let Some((position, _)) = block.next.as_ref().filter(|(_, next)| *next == labels) else { continue };
                 id = block.index.id(*position);
                 let place = block.index.place(*position);
                 block.reader.read(place.rows as usize, self.range, &mut timestamps, &mut values)?;
@@ -129,7 +130,15 @@ impl Iterator for MergedSamples {
 
 /// Sorts samples by time unless they are sorted, and keeps the first of equal times.
 pub(crate) fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
-    if timestamps.is_sorted_by(|a, b| a < b) {
+    let mut runs = ascending_runs(timestamps);
+    if runs.len() <= 1 {
+        return;
+    }
+    // Mostly the samples of one block lie before all those of another, only that the other was written first.
+    runs.sort_by_key(|run| timestamps[run.start]);
+    if runs.windows(2).all(|pair| timestamps[pair[0].end - 1] < timestamps[pair[1].start]) {
+        *timestamps = runs.iter().flat_map(|run| &timestamps[run.clone()]).copied().collect();
+        *values = runs.iter().flat_map(|run| &values[run.clone()]).copied().collect();
         return;
     }
     let mut samples: Vec<(i64, f64)> = timestamps.drain(..).zip(values.drain(..)).collect();
@@ -137,4 +146,36 @@ pub(crate) fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
     samples.dedup_by_key(|&mut (time, _)| time);
     timestamps.extend(samples.iter().map(|&(time, _)| time));
     values.extend(samples.iter().map(|&(_, value)| value));
+}
+
+fn ascending_runs(timestamps: &[i64]) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for chunk in timestamps.chunk_by(|left, right| left < right) {
+        runs.push(start..start + chunk.len());
+        start += chunk.len();
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_ascend_and_of_equal_times_the_first_counts() {
+        for (times, want) in [
+            (vec![1, 2, 3], vec![(1, 0.0), (2, 1.0), (3, 2.0)]),
+            (vec![5, 6, 1, 2, 9, 3, 4], vec![(1, 2.0), (2, 3.0), (3, 5.0), (4, 6.0), (5, 0.0), (6, 1.0), (9, 4.0)]),
+            (vec![5, 6, 1, 2, 3, 4], vec![(1, 2.0), (2, 3.0), (3, 4.0), (4, 5.0), (5, 0.0), (6, 1.0)]),
+            (vec![1, 3, 2, 3], vec![(1, 0.0), (2, 2.0), (3, 1.0)]),
+            (vec![2, 2], vec![(2, 0.0)]),
+            (vec![], vec![]),
+        ] {
+            let mut timestamps = times;
+            let mut values: Vec<f64> = (0..timestamps.len()).map(|index| index as f64).collect();
+            make_ascending(&mut timestamps, &mut values);
+            assert_eq!(timestamps.into_iter().zip(values).collect::<Vec<_>>(), want);
+        }
+    }
 }
