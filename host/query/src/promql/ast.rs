@@ -10,12 +10,18 @@ pub use crate::vector::grouping::Grouping;
 use crate::{Function, ValueType};
 
 /// Byte offsets of a piece of the text: from `start` to before `end`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Span {
     /// First byte.
     pub start: usize,
     /// After the last byte.
     pub end: usize,
+}
+
+impl Span {
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
 }
 
 /// A checked expression.

@@ -9,7 +9,7 @@ use cepmon_model::{LabelSet, Sample, TimestampMs};
 
 use crate::promql::annotation::{Annotation, Severity};
 use crate::promql::ast::{Expr, ExprKind};
-use crate::promql::evaluate::{Evaluated, Evaluation};
+use crate::promql::evaluate::{Evaluated, Evaluation, Repeated};
 use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, MatrixSeries, SeriesSource, Value, ValueType, VectorSample};
@@ -68,6 +68,13 @@ pub struct Interrupt {
     is_stopped: Arc<AtomicBool>,
 }
 
+impl From<Arc<AtomicBool>> for Interrupt {
+    /// Stops when something else sets the flag.
+    fn from(is_stopped: Arc<AtomicBool>) -> Self {
+        Self { is_stopped }
+    }
+}
+
 impl Interrupt {
     /// Every evaluation with this interrupt ends soon with [`Error::Cancelled`].
     pub fn stop(&self) {
@@ -112,7 +119,7 @@ impl Engine {
     pub fn annotated_instant(&self, source: &dyn SeriesSource, expr: &Expr, at: TimestampMs) -> Result<Answer, Error> {
         check_times(at, at)?;
         let grid = Grid::instant(at);
-        let evaluation = self.evaluation(source, grid, 0);
+        let evaluation = self.evaluation(source, expr, grid, 0);
         let value = instant_value(&evaluation, expr, &grid)?;
         Ok(Answer { value, annotations: evaluation.annotations.into_inner() })
     }
@@ -150,7 +157,7 @@ impl Engine {
             return Err(Error::NotForRange { found: expr.value_type() });
         }
         let grid = Grid::new(start, end, step_ms);
-        let evaluation = self.evaluation(source, grid, step_ms);
+        let evaluation = self.evaluation(source, expr, grid, step_ms);
         // Even a scalar needs one column.
         let _one_column = evaluation.budget.take(grid.count)?;
         warn_of_sorting(&evaluation, expr);
@@ -165,7 +172,7 @@ impl Engine {
         Ok(Answer { value, annotations: evaluation.annotations.into_inner() })
     }
 
-    fn evaluation<'a>(&'a self, source: &'a dyn SeriesSource, query: Grid, query_step_ms: i64) -> Evaluation<'a> {
+    fn evaluation<'a>(&'a self, source: &'a dyn SeriesSource, expr: &Expr, query: Grid, query_step_ms: i64) -> Evaluation<'a> {
         Evaluation {
             source,
             options: &self.options,
@@ -175,6 +182,7 @@ impl Engine {
             deadline: Instant::now() + self.options.timeout,
             interrupt: self.interrupt.as_ref(),
             annotations: RefCell::default(),
+            repeated: Repeated::new(expr),
         }
     }
 }

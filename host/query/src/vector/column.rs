@@ -5,6 +5,8 @@
 
 use cepmon_model::{is_stale, stale_nan};
 
+use crate::Error;
+use crate::vector::Budget;
 use crate::vector::budget::Charge;
 
 #[derive(Debug)]
@@ -48,6 +50,10 @@ impl Column {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.points().next().is_none()
+    }
+
+    pub(crate) fn copy(&self, budget: &Budget) -> Result<Self, Error> {
+        Ok(Self { values: self.values.clone(), _charge: budget.take(self.values.len())? })
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -124,3 +124,39 @@ fn ranges_of_prometheus_2_have_both_ends() {
         assert_eq!((value(&Engine::default()), value(&closed)), (open_value, closed_value), "{text}");
     }
 }
+
+#[test]
+fn what_stands_there_twice_is_read_once_and_remarked_on_twice() {
+    struct Counting(MemorySource, std::cell::Cell<usize>);
+    impl SeriesSource for Counting {
+        fn select<'a>(
+            &'a self,
+            matchers: &[cepmon_model::Matcher],
+            start: TimestampMs,
+            end: TimestampMs,
+        ) -> Result<SeriesIter<'a>, BoxError> {
+            self.1.set(self.1.get() + 1);
+            self.0.select(matchers, start, end)
+        }
+    }
+    let source = Counting(source(3, 600), std::cell::Cell::new(0));
+    for (text, reads) in [
+        ("rate(m[1m]) / rate(m[1m])", 1),
+        ("rate(m[1m]) + rate(m[1m]) + sum(rate(m[1m]))", 1),
+        ("sum by (index) (m) / on () group_left sum(m)", 1),
+        ("m / (m offset 1m)", 2),
+        ("max_over_time(sum(m)[5m:1m]) / sum(m)", 2),
+    ] {
+        source.1.set(0);
+        let expr = parse(text).unwrap();
+        Engine::default().range(&source, &expr, 300_000, 599_000, 60_000).unwrap();
+        assert_eq!(source.1.get(), reads, "{text}");
+    }
+    let text = "rate(m[1m]) / rate(m[1m])";
+    let answer = Engine::default().annotated_range(&source, &parse(text).unwrap(), 300_000, 599_000, 60_000).unwrap();
+    let places: Vec<String> = answer.annotations.iter().map(|remark| remark.text(text).rsplit('(').next().unwrap().to_owned()).collect();
+    assert_eq!(places, ["1:6)", "1:20)"]);
+    assert!(
+        matches!(answer.value, Value::Matrix(matrix) if matrix.iter().all(|series| series.samples.iter().all(|sample| sample.value == 1.0)))
+    );
+}

@@ -92,8 +92,8 @@ impl<'w> Ends<'w> {
     }
 }
 
-/// The values of a window from the anchor on; `None` if there is nothing after the range's start.
-pub(crate) fn anchored_values<'w>(window: &Window<'w>) -> Option<&'w [f64]> {
+/// Where in a window the anchor is; `None` if there is nothing after the range's start.
+pub(crate) fn anchor(window: &Window<'_>) -> Option<usize> {
     let after = window.timestamps.partition_point(|time| *time <= window.start);
-    (after < window.timestamps.len()).then(|| &window.values[after.saturating_sub(1)..])
+    (after < window.timestamps.len()).then(|| after.saturating_sub(1))
 }

@@ -5,6 +5,7 @@ mod selector;
 mod range;
 pub(crate) mod extended;
 mod operator;
+mod repeated;
 
 use std::cell::RefCell;
 use std::time::Instant;
@@ -19,7 +20,8 @@ use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, SeriesSource, format_value};
 
-pub(crate) use range::Window;
+pub(crate) use range::{RangeSeries, Window, Windowed};
+pub(crate) use repeated::Repeated;
 
 /// The values of an expression over a grid.
 #[derive(Debug)]
@@ -42,13 +44,24 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) deadline: Instant,
     pub(crate) interrupt: Option<&'a Interrupt>,
     pub(crate) annotations: RefCell<Vec<Annotation>>,
+    pub(crate) repeated: Repeated,
 }
 
 impl Evaluation<'_> {
     pub(crate) fn evaluate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
         self.check_time()?;
+        if let Some((vector, annotations)) = self.repeated.take(expr, grid, &self.budget)? {
+            annotations.into_iter().for_each(|annotation| self.annotate(annotation.severity, annotation.span, annotation.message));
+            return Ok(Evaluated::Vector(vector));
+        }
         match self.with_names(expr, grid)? {
-            Evaluated::Vector(vector) if !self.options.drops_names_late => Ok(Evaluated::Vector(without_names(vector)?)),
+            Evaluated::Vector(mut vector) => {
+                if !self.options.drops_names_late {
+                    vector = without_names(vector)?;
+                }
+                self.repeated.keep(expr, grid, &vector, &self.annotations.borrow(), &self.budget)?;
+                Ok(Evaluated::Vector(vector))
+            }
             evaluated => Ok(evaluated),
         }
     }

@@ -15,6 +15,8 @@ use crate::{Error, MatrixSeries, ValueType};
 /// The samples of one series that a function sees at one step; never empty.
 #[derive(Debug)]
 pub(crate) struct Window<'s> {
+    /// Where in the series it begins.
+    pub(crate) first: usize,
     pub(crate) timestamps: &'s [TimestampMs],
     pub(crate) values: &'s [f64],
     /// The range goes from after `start` to `end`.
@@ -30,9 +32,18 @@ pub(crate) struct Window<'s> {
 #[derive(Debug, Default)]
 pub(crate) struct RangeSeries {
     pub(crate) labels: Arc<LabelSet>,
-    drops_name: bool,
+    pub(crate) drops_name: bool,
     timestamps: Vec<TimestampMs>,
     values: Vec<f64>,
+}
+
+/// What a function of windows depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Windowed {
+    /// On nothing but the window.
+    Alone,
+    /// On the step too.
+    WithStep,
 }
 
 /// Where the windows lie.
@@ -58,6 +69,13 @@ impl RangeShape {
 }
 
 impl RangeSeries {
+    /// The places, from 1 on, of samples that stand to the one before as asked, ascending. Windows overlap, so what every window would
+    /// look for is looked for once.
+    pub(crate) fn places(&self, is_one: impl Fn(f64, f64) -> bool) -> Vec<usize> {
+        let pairs = self.values.windows(2).enumerate();
+        pairs.filter(|(_, pair)| is_one(pair[0], pair[1])).map(|(index, _)| index + 1).collect()
+    }
+
     /// Calls `each` with the window of every step that has samples.
     pub(crate) fn windows(&self, shape: &RangeShape, grid: &Grid, mut each: impl FnMut(usize, &Window<'_>)) {
         let (mut low, mut high) = (0, 0);
@@ -72,7 +90,7 @@ impl RangeSeries {
             }
             if low < high {
                 let (timestamps, values) = (&self.timestamps[low..high], &self.values[low..high]);
-                each(index, &Window { timestamps, values, start, end, now: grid.time(index), extension: shape.extension });
+                each(index, &Window { first: low, timestamps, values, start, end, now: grid.time(index), extension: shape.extension });
             }
         }
     }
@@ -92,20 +110,36 @@ impl Evaluation<'_> {
         let parameters: Vec<Vec<f64>> =
             args.iter().filter(|arg| !is_range(arg)).map(|arg| self.scalar(arg, grid)).collect::<Result<_, _>>()?;
         let mut at_step = vec![0.0; parameters.len()];
+        let of_window = |(): &mut (), index: usize, window: &Window<'_>| {
+            for (slot, values) in at_step.iter_mut().zip(&parameters) {
+                *slot = values[index];
+            }
+            compute(window, &at_step)
+        };
+        let shape = if parameters.is_empty() { Windowed::Alone } else { Windowed::WithStep };
+        self.map_series(range, grid, keeps_name, shape, |_| (), of_window)
+    }
+
+    /// Applies a function to every window, with what `prepare` knows of the whole series.
+    pub(crate) fn map_series<S>(
+        &self,
+        range: &Expr,
+        grid: &Grid,
+        keeps_name: bool,
+        depends_on: Windowed,
+        prepare: impl Fn(&RangeSeries) -> S,
+        mut compute: impl FnMut(&mut S, usize, &Window<'_>) -> Option<f64>,
+    ) -> Result<StepVector, Error> {
         let mut vector = Vec::new();
         self.each_range(range, grid, &mut |shape, series| {
             let mut column = self.budget.column(grid.count)?;
-            if shape.reference.is_fixed() && parameters.is_empty() {
+            let mut state = prepare(series);
+            if shape.reference.is_fixed() && depends_on == Windowed::Alone {
                 // The same window and nothing else at every step: once is enough.
                 let first = Grid { count: 1, ..*grid };
-                series.windows(shape, &first, |_, window| column.fill(compute(window, &[])));
+                series.windows(shape, &first, |index, window| column.fill(compute(&mut state, index, window)));
             } else {
-                series.windows(shape, grid, |index, window| {
-                    for (slot, values) in at_step.iter_mut().zip(&parameters) {
-                        *slot = values[index];
-                    }
-                    column.set(index, compute(window, &at_step));
-                });
+                series.windows(shape, grid, |index, window| column.set(index, compute(&mut state, index, window)));
             }
             if !column.is_empty() {
                 let drops_name = series.drops_name || !keeps_name;

@@ -2,6 +2,7 @@
 
 mod rate;
 mod over_time;
+mod sorted_window;
 mod regression;
 mod math;
 mod date;
@@ -13,7 +14,7 @@ mod sort;
 mod clock;
 
 use crate::promql::ast::Expr;
-use crate::promql::evaluate::{Evaluated, Evaluation, Window};
+use crate::promql::evaluate::{Evaluated, Evaluation, Window, Windowed};
 use crate::vector::Grid;
 use crate::{Error, ValueType};
 

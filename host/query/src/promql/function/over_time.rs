@@ -1,7 +1,8 @@
 //! The `_over_time` family: a window's samples to one value.
 
-use super::{Body, Evaluated, Function, RANGE, SCALAR, VECTOR, Window, whole, window};
-use crate::vector::aggregate::quantile_of;
+use super::sorted_window::SortedWindow;
+use super::{Body, Evaluated, Function, RANGE, SCALAR, VECTOR, Window, Windowed, whole, window};
+use crate::vector::aggregate::{quantile_of, quantile_of_sorted};
 use crate::vector::kahan::{mean, sum, variance};
 
 const fn keeping_name(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
@@ -21,8 +22,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     window("present_over_time", &[RANGE], |_, _| Some(1.0)),
     whole("quantile_over_time", &[SCALAR, RANGE], VECTOR, |evaluation, args, grid| {
         evaluation.check_quantiles(args[0].span, &evaluation.scalar(&args[0], grid)?);
-        let quantile = |window: &Window<'_>, parameters: &[f64]| Some(quantile_of(parameters[0], &mut window.values.to_vec()));
-        evaluation.map_windows(args, grid, false, quantile).map(Evaluated::Vector)
+        let quantiles = evaluation.scalar(&args[0], grid)?;
+        let quantile = |sorted: &mut SortedWindow, index: usize, window: &Window<'_>| {
+            Some(quantile_of_sorted(quantiles[index], sorted.move_to(window)))
+        };
+        let vector = evaluation.map_series(&args[1], grid, false, Windowed::WithStep, |_| SortedWindow::default(), quantile)?;
+        Ok(Evaluated::Vector(vector))
     }),
     window("mad_over_time", &[RANGE], |window, _| {
         let median = quantile_of(0.5, &mut window.values.to_vec());

@@ -1,9 +1,12 @@
 //! How counters and gauges change: rate, increase, delta, irate, idelta, changes, resets.
 
-use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, RANGE, VECTOR, Window, whole};
+use std::ops::Range;
+
+use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, RANGE, VECTOR, Window, Windowed, whole};
 use crate::Error;
 use crate::promql::annotation::Severity;
-use crate::promql::evaluate::extended::{Ends, anchored_values};
+use crate::promql::evaluate::RangeSeries;
+use crate::promql::evaluate::extended::{Ends, anchor};
 
 const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
     let body = Body::Window { keeps_name: false, compute };
@@ -12,32 +15,55 @@ const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option
 
 pub(super) const FUNCTIONS: &[Function] = &[
     whole("rate", &[RANGE], VECTOR, |evaluation, args, grid| {
-        of_counter(evaluation, args, grid, |window, _| Some(extrapolated(window, true)? / seconds(window.end - window.start)))
+        of_counter(evaluation, args, grid, |falls, window| Some(extrapolated(window, Some(falls))? / seconds(window.end - window.start)))
     }),
     whole("increase", &[RANGE], VECTOR, |evaluation, args, grid| {
-        of_counter(evaluation, args, grid, |window, _| extrapolated(window, true))
+        of_counter(evaluation, args, grid, |falls, window| extrapolated(window, Some(falls)))
     }),
-    of_range("delta", |window, _| extrapolated(window, false)),
+    of_range("delta", |window, _| extrapolated(window, None)),
     of_range("irate", |window, _| {
         let (before, last, elapsed) = last_two(window)?;
         let increase = if last < before { last } else { last - before };
         Some(increase / elapsed)
     }),
     of_range("idelta", |window, _| last_two(window).map(|(before, last, _)| last - before)),
-    of_range("changes", |window, _| {
-        Some(count_pairs(counted(window)?, |before, value| value != before && !(value.is_nan() && before.is_nan())))
+    whole("changes", &[RANGE], VECTOR, |evaluation, args, grid| {
+        count_places(evaluation, args, grid, |before, value| value != before && !(value.is_nan() && before.is_nan()))
     }),
-    of_range("resets", |window, _| Some(count_pairs(counted(window)?, |before, value| value < before))),
+    whole("resets", &[RANGE], VECTOR, |evaluation, args, grid| count_places(evaluation, args, grid, falls)),
 ];
+
+/// Whether a counter started again.
+fn falls(before: f64, value: f64) -> bool {
+    value < before
+}
+
+/// Counts the samples of each window that stand to the one before as asked.
+fn count_places(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, is_one: fn(f64, f64) -> bool) -> Result<Evaluated, Error> {
+    let places = |series: &RangeSeries| series.places(is_one);
+    let count = |places: &mut Vec<usize>, _: usize, window: &Window<'_>| {
+        let first = if window.extension.is_some() { window.first + anchor(window)? } else { window.first };
+        Some(places_within(places, first..window.first + window.values.len()).len() as f64)
+    };
+    evaluation.map_series(&args[0], grid, false, Windowed::Alone, places, count).map(Evaluated::Vector)
+}
+
+/// The places whose pair of samples lies within a range of the series.
+fn places_within(places: &[usize], range: Range<usize>) -> &[usize] {
+    let start = places.partition_point(|place| *place <= range.start);
+    let end = places.partition_point(|place| *place < range.end);
+    &places[start..end.max(start)]
+}
 
 /// Applies a function to counters, and remarks on series that by their name are none.
 fn of_counter(
     evaluation: &Evaluation<'_>,
     args: &[Expr],
     grid: &Grid,
-    compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
+    compute: fn(&[usize], &Window<'_>) -> Option<f64>,
 ) -> Result<Evaluated, Error> {
-    let mut vector = evaluation.map_windows(args, grid, true, compute)?;
+    let of_window = |falls: &mut Vec<usize>, _: usize, window: &Window<'_>| compute(falls, window);
+    let mut vector = evaluation.map_series(&args[0], grid, true, Windowed::Alone, |series| series.places(falls), of_window)?;
     for series in &mut vector {
         let name = series.labels.metric_name();
         let is_counter = COUNTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
@@ -57,8 +83,10 @@ fn seconds(ms: i64) -> f64 {
 }
 
 /// The change over the whole range, from the samples within it (Prometheus 3, `extrapolatedRate`): samples near a border are taken
-/// to go on to it at the same pace, else half an interval further; a counter is never taken to have been below zero.
-fn extrapolated(window: &Window<'_>, is_counter: bool) -> Option<f64> {
+/// to go on to it at the same pace, else half an interval further. Of a counter the places are given at which it started again; it is
+/// never taken to have been below zero.
+fn extrapolated(window: &Window<'_>, falls: Option<&[usize]>) -> Option<f64> {
+    let is_counter = falls.is_some();
     if window.extension.is_some() {
         return Some(Ends::new(window, is_counter)?.change(is_counter));
     }
@@ -68,13 +96,9 @@ fn extrapolated(window: &Window<'_>, is_counter: bool) -> Option<f64> {
     }
     let (first_value, first_time, last_time) = (values[0], timestamps[0], timestamps[timestamps.len() - 1]);
     let mut change = values[values.len() - 1] - first_value;
-    if is_counter {
-        // A counter that went down started again at zero.
-        for pair in values.windows(2) {
-            if pair[1] < pair[0] {
-                change += pair[0];
-            }
-        }
+    // A counter that went down started again at zero.
+    for place in places_within(falls.unwrap_or_default(), window.first..window.first + values.len()) {
+        change += values[place - window.first - 1];
     }
     let sampled = seconds(last_time - first_time);
     let interval = sampled / (values.len() - 1) as f64;
@@ -98,13 +122,4 @@ fn last_two(window: &Window<'_>) -> Option<(f64, f64, f64)> {
     let last = window.values.len().checked_sub(2)?;
     let elapsed = seconds(window.timestamps[last + 1] - window.timestamps[last]);
     Some((window.values[last], window.values[last + 1], elapsed))
-}
-
-/// The values between which changes count.
-fn counted<'w>(window: &Window<'w>) -> Option<&'w [f64]> {
-    if window.extension.is_some() { anchored_values(window) } else { Some(window.values) }
-}
-
-fn count_pairs(values: &[f64], counts: impl Fn(f64, f64) -> bool) -> f64 {
-    values.windows(2).filter(|pair| counts(pair[0], pair[1])).count() as f64
 }

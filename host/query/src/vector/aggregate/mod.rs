@@ -14,7 +14,7 @@ use crate::vector::grouping::Grouping;
 use crate::vector::{Budget, Grid, StepVector};
 
 pub(crate) use count_values::count_values;
-pub(crate) use rank::quantile_of;
+pub(crate) use rank::{ascending_from_nan, quantile_of, quantile_of_sorted};
 
 /// An aggregation operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

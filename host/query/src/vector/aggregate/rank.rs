@@ -108,9 +108,24 @@ pub(super) fn quantiles(
     Ok(result)
 }
 
-/// The quantile of some values, interpolated between neighbours; sorts them. Outside 0 to 1 it is infinite, of nothing NaN.
+/// The quantile of some values, interpolated between neighbours; changes their order. Outside 0 to 1 it is infinite, of nothing NaN.
 pub(crate) fn quantile_of(quantile: f64, values: &mut [f64]) -> f64 {
-    if values.is_empty() || quantile.is_nan() {
+    quantile_by(quantile, values.len(), |lower| {
+        // The other values need no order.
+        let (_, lower, above) = values.select_nth_unstable_by(lower, ascending_from_nan);
+        let upper = above.iter().copied().min_by(ascending_from_nan);
+        (*lower, upper.unwrap_or(*lower))
+    })
+}
+
+/// [`quantile_of`] values that are in the order of [`ascending_from_nan`].
+pub(crate) fn quantile_of_sorted(quantile: f64, values: &[f64]) -> f64 {
+    quantile_by(quantile, values.len(), |lower| (values[lower], values[(lower + 1).min(values.len() - 1)]))
+}
+
+/// `neighbours` gives the value of a rank from 0 on and the one after it.
+fn quantile_by(quantile: f64, count: usize, neighbours: impl FnOnce(usize) -> (f64, f64)) -> f64 {
+    if count == 0 || quantile.is_nan() {
         return f64::NAN;
     }
     if quantile < 0.0 {
@@ -119,12 +134,16 @@ pub(crate) fn quantile_of(quantile: f64, values: &mut [f64]) -> f64 {
     if quantile > 1.0 {
         return f64::INFINITY;
     }
-    // NaN counts as the smallest.
-    values.sort_by(|left, right| right.is_nan().cmp(&left.is_nan()).then_with(|| left.partial_cmp(right).unwrap_or(Ordering::Equal)));
-    let rank = quantile * (values.len() - 1) as f64;
-    let lower = rank.floor();
-    let weight = rank - lower;
-    let lower = lower as usize;
-    let upper = (lower + 1).min(values.len() - 1);
-    values[lower] * (1.0 - weight) + values[upper] * weight
+    let rank = quantile * (count - 1) as f64;
+    let weight = rank - rank.floor();
+    let (lower, upper) = neighbours(rank.floor() as usize);
+    lower * (1.0 - weight) + upper * weight
+}
+
+/// Smallest first; NaN counts as the smallest.
+pub(crate) fn ascending_from_nan(left: &f64, right: &f64) -> Ordering {
+    match (left.is_nan(), right.is_nan()) {
+        (false, false) => left.total_cmp(right),
+        (left, right) => right.cmp(&left),
+    }
 }
