@@ -18,5 +18,6 @@ mod ingest;
 mod agent;
 mod alerting;
 mod live_table;
+mod promql_table;
 mod web;
 mod ui;

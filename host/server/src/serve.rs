@@ -32,6 +32,7 @@ use crate::host_name::host_name;
 use crate::ingest::RemoteWrite;
 use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
 use crate::prepare::{Prepared, prepare, prepare_settings};
+use crate::promql_table::PromqlTable;
 use crate::schedule::{ScrapePool, TargetStatus};
 use crate::stored_state::StoredState;
 use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, WebOptions};
@@ -227,6 +228,7 @@ impl Server {
                 Arc::new(PluginAuditTable::new(Arc::clone(&plugins))),
                 Arc::new(TargetsTable::new(Arc::clone(&pool))),
             ],
+            Some(Arc::new(PromqlTable::new(Arc::clone(&storage)))),
             sql_options,
         )?;
         let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));

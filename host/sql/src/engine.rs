@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch};
@@ -18,9 +19,10 @@ use tokio::task::JoinSet;
 
 use crate::catalog::{Catalog, OnlyCatalog};
 use crate::diagnosis::diagnose;
+use crate::function::promql::PromqlFunction;
 use crate::guard::Checked;
 use crate::parameter::{Parameter, bind};
-use crate::{Error, LiveTable, guard, session};
+use crate::{Error, LiveTable, Promql, guard, session};
 
 /// Limits of all statements of one engine together, but for the time.
 #[derive(Debug, Clone)]
@@ -105,14 +107,21 @@ pub struct SqlEngine {
 #[derive(Debug)]
 struct Work {
     storage: Arc<Storage>,
+    promql: Option<Arc<dyn Promql>>,
     live: Arc<[Arc<dyn LiveTable>]>,
     environment: Arc<RuntimeEnv>,
     turns: Semaphore,
 }
 
 impl SqlEngine {
-    /// An engine over a storage. Live tables stand in the default schema beside the stored ones and win over them.
-    pub fn new(storage: Arc<Storage>, live: Vec<Arc<dyn LiveTable>>, options: SqlOptions) -> Result<Self, Error> {
+    /// An engine over a storage. Live tables stand in the default schema beside the stored ones and win over them. Without somebody who
+    /// answers PromQL there is no function `promql`.
+    pub fn new(
+        storage: Arc<Storage>,
+        live: Vec<Arc<dyn LiveTable>>,
+        promql: Option<Arc<dyn Promql>>,
+        options: SqlOptions,
+    ) -> Result<Self, Error> {
         let environment = session::environment(options.memory_bytes, &options.spill_dir)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(session::cores())
@@ -123,7 +132,7 @@ impl SqlEngine {
             .build()
             .map_err(|source| Error::Start { spill_dir: options.spill_dir.clone(), source: Box::new(source) })?;
         let turns = Semaphore::new(MAX_CONCURRENT_STATEMENTS);
-        let work = Arc::new(Work { storage, live: live.into(), environment, turns });
+        let work = Arc::new(Work { storage, promql, live: live.into(), environment, turns });
         let handle = runtime.handle().clone();
         Ok(Self { runtime: Some(runtime), handle, work, timeout: options.timeout, memory_bytes: options.memory_bytes })
     }
@@ -170,7 +179,14 @@ async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize
     let Checked { statement, identifiers } = guard::check(sql)?;
     let catalog = Catalog::new(work.storage.snapshot(), Arc::clone(&work.live), options.unseen_is_empty.then_some(identifiers));
     let diagnose = |error: DataFusionError| diagnose(error, &catalog, memory_bytes);
-    let state = session::state(&work.environment, memory_bytes, Arc::new(OnlyCatalog(Arc::clone(&catalog))));
+    let end = EndOfStatement::default();
+    let promql = work.promql.as_ref().map(|promql| PromqlFunction {
+        promql: Arc::clone(promql),
+        memory_bytes,
+        memory_pool: Arc::clone(&work.environment.memory_pool),
+        is_abandoned: Arc::clone(&end.is_reached),
+    });
+    let state = session::state(&work.environment, memory_bytes, Arc::new(OnlyCatalog(Arc::clone(&catalog))), promql);
     let plan = state.statement_to_plan(statement).await.map_err(diagnose)?;
     guard::check_plan(&plan)?;
     let plan = bind(plan, &options.parameters).map_err(diagnose)?;
@@ -200,6 +216,18 @@ async fn run(work: &Work, sql: &str, options: &QueryOptions, memory_bytes: usize
         }
     }
     Ok(QueryResult { schema, batches, truncated, warnings: catalog.take_warnings() })
+}
+
+/// Tells those who compute on threads of their own that a statement has ended, also where its future was dropped.
+#[derive(Debug, Default)]
+struct EndOfStatement {
+    is_reached: Arc<AtomicBool>,
+}
+
+impl Drop for EndOfStatement {
+    fn drop(&mut self) {
+        self.is_reached.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What a batch takes in memory, but text that many rows share counts for each: that is what it takes once it is written as JSON.

@@ -1,15 +1,16 @@
 //! What tests of this crate share: a storage with samples in blocks and in the head, and an engine over it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use cepmon_model::{LabelSet, MetricKind, MetricMetadata, stale_nan};
-use cepmon_storage::{Cell, LogEntry, SCRAPES, Storage, StorageOptions};
+use cepmon_model::{LabelSet, MetricKind, MetricMetadata, SeriesId, stale_nan};
+use cepmon_storage::{Cell, LogEntry, SCRAPES, SeriesSamples, Storage, StorageOptions};
 use tempfile::TempDir;
 
-use crate::{Error, LiveTable, QueryOptions, QueryResult, SqlEngine, SqlOptions, format};
+use crate::{Error, LiveTable, Promql, PromqlQuestion, QueryOptions, QueryResult, SqlEngine, SqlOptions, format};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const START_MS: i64 = 1_767_225_600_000;
@@ -34,7 +35,7 @@ impl Fixture {
         let storage = Arc::new(storage);
         let options = SqlOptions { memory_bytes, timeout, spill_dir: directory.path().join("spill") };
         let live: Vec<Arc<dyn LiveTable>> = vec![Arc::new(Plugins)];
-        let engine = SqlEngine::new(Arc::clone(&storage), live, options).unwrap();
+        let engine = SqlEngine::new(Arc::clone(&storage), live, Some(Arc::new(Doubling)), options).unwrap();
         Self { storage, engine, directory }
     }
 
@@ -150,3 +151,32 @@ impl LiveTable for Plugins {
         Ok(RecordBatch::try_new(self.schema(), columns)?)
     }
 }
+
+/// Answers every expression with twice the time in seconds since [`START_MS`]; `endless` never, `nonsense` with an error.
+#[derive(Debug)]
+struct Doubling;
+
+impl Promql for Doubling {
+    fn labels(&self, expr: &str) -> Result<Vec<String>, Error> {
+        match expr {
+            "nonsense" => Err(Error::Plan { position: None, message: "not PromQL".to_owned() }),
+            _ => Ok(vec!["host".to_owned()]),
+        }
+    }
+
+    fn answer(&self, question: &PromqlQuestion) -> Result<Vec<SeriesSamples>, Error> {
+        while question.expr == "endless" && !question.is_abandoned.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let step = question.step_ms.unwrap_or(i64::MAX);
+        let times = std::iter::successors(Some(question.start), |time| time.checked_add(step)).take_while(|time| *time <= question.end);
+        let timestamps: Vec<i64> = times.take(question.max_samples).collect();
+        let values = timestamps.iter().map(|time| (time - START_MS) as f64 / 500.0).collect();
+        let labels = Arc::new(LabelSet::from_pairs([("host", "a"), ("value", "x")]));
+        ABANDONED.fetch_add(u64::from(question.is_abandoned.load(Ordering::Relaxed)), Ordering::Relaxed);
+        Ok(vec![SeriesSamples { id: SeriesId(1), labels, timestamps, values }])
+    }
+}
+
+/// How many questions of all tests were given up.
+pub(crate) static ABANDONED: AtomicU64 = AtomicU64::new(0);

@@ -12,6 +12,7 @@
 mod engine;
 mod error;
 mod live;
+mod promql;
 mod guard;
 mod session;
 mod cooperation;
@@ -32,3 +33,4 @@ pub use engine::{QueryOptions, QueryResult, SqlEngine, SqlOptions};
 pub use error::{Error, Position};
 pub use live::LiveTable;
 pub use parameter::Parameter;
+pub use promql::{Promql, PromqlQuestion};

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use datafusion::catalog::CatalogProviderList;
+use datafusion::catalog::{CatalogProviderList, TableFunction};
 use datafusion::common::DataFusionError;
 use datafusion::execution::SessionStateDefaults;
 use datafusion::execution::context::SessionConfig;
@@ -15,6 +15,7 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 
 use crate::cooperation::YieldAfterMultiplying;
+use crate::function::promql::{self, PromqlFunction};
 use crate::{Error, function};
 use datafusion::execution::memory_pool::FairSpillPool;
 
@@ -53,7 +54,14 @@ pub(crate) fn environment(memory_bytes: usize, spill_dir: &Path) -> Result<Arc<R
 }
 
 /// The state that a statement is planned and run with.
-pub(crate) fn state(environment: &Arc<RuntimeEnv>, memory_bytes: usize, catalogs: Arc<dyn CatalogProviderList>) -> SessionState {
+pub(crate) fn state(
+    environment: &Arc<RuntimeEnv>,
+    memory_bytes: usize,
+    catalogs: Arc<dyn CatalogProviderList>,
+    promql: Option<PromqlFunction>,
+) -> SessionState {
+    let mut table_functions = SessionStateDefaults::default_table_functions();
+    table_functions.extend(promql.map(|promql| Arc::new(TableFunction::new(promql::NAME.to_owned(), Arc::new(promql)))));
     let mut state = SessionStateBuilder::new()
         .with_config(config(memory_bytes))
         .with_runtime_env(Arc::clone(environment))
@@ -63,7 +71,7 @@ pub(crate) fn state(environment: &Arc<RuntimeEnv>, memory_bytes: usize, catalogs
         .with_aggregate_functions(SessionStateDefaults::default_aggregate_functions())
         .with_window_functions(SessionStateDefaults::default_window_functions())
         .with_physical_optimizer_rule(Arc::new(YieldAfterMultiplying))
-        .with_table_function_list(SessionStateDefaults::default_table_functions())
+        .with_table_function_list(table_functions)
         .build();
     // From here on `now()` is a constant, so that time ranges reach the scan.
     state.mark_start_execution();

@@ -14,6 +14,7 @@ use super::Failure;
 use super::http_client::{self, Answer, DEFAULT_URL};
 use super::offline::open_data_dir;
 use super::output::Output;
+use crate::promql_table::PromqlTable;
 use crate::web::{ResultForm, encode_result, sql_parameter};
 
 /// Options of `cepmon sql`.
@@ -137,7 +138,8 @@ fn refusal(url: &str, statement: &str, answer: &Answer) -> anyhow::Error {
 async fn ask_directory(data_dir: &Path, statement: &str, parameters: &[Value], form: ResultForm) -> anyhow::Result<Vec<u8>> {
     let storage = open_data_dir(data_dir)?;
     let spill_dir = std::env::temp_dir().join(format!("cepmon-sql-{}", std::process::id()));
-    let engine = SqlEngine::new(storage, Vec::new(), SqlOptions::new(&spill_dir))?;
+    let promql = Arc::new(PromqlTable::new(Arc::clone(&storage)));
+    let engine = SqlEngine::new(storage, Vec::new(), Some(promql), SqlOptions::new(&spill_dir))?;
     let options = QueryOptions { parameters: parameters.iter().filter_map(sql_parameter).collect(), ..QueryOptions::default() };
     let answer = engine.query_with(statement, options).await;
     drop(engine);

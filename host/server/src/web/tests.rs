@@ -101,7 +101,7 @@ impl Server {
             overrides: Default::default(),
             state: Arc::new(cepmon_plugin::NoState),
         });
-        let sql = SqlEngine::new(Arc::clone(&storage), Vec::new(), SqlOptions::new(dir.join("spill"))).unwrap();
+        let sql = SqlEngine::new(Arc::clone(&storage), Vec::new(), None, SqlOptions::new(dir.join("spill"))).unwrap();
         let control = Arc::clone(&server.control) as Arc<dyn Control>;
         let remote_write = crate::ingest::RemoteWrite::new(Arc::clone(&storage));
         server.app.start(Running { storage, plugins: Arc::new(plugins.unwrap()), sql: Arc::new(sql), remote_write, control });

@@ -1,6 +1,7 @@
 //! Statements over a real storage, half flushed and half in the head. What keeps them within bounds is in `limits`.
 
 mod limits;
+mod promql;
 
 use expect_test::{Expect, expect};
 

@@ -1,7 +1,8 @@
 //! Functions that statements may call: DataFusion's, without those that make gigabytes of one row, plus mathematics on floats and
-//! access to maps (`labels['mode']`).
+//! access to maps (`labels['mode']`), and `promql`, which gives a table.
 
 mod math;
+pub(crate) mod promql;
 
 use std::sync::Arc;
 

@@ -22,7 +22,7 @@ use crate::scan::{ScanExec, Source};
 
 pub(crate) use live::Live;
 pub(crate) use logs::Logs;
-pub(crate) use samples::Samples;
+pub(crate) use samples::{SampleBatches, SampleColumn, Samples, sample_columns, schema_of};
 pub(crate) use series::Series;
 pub(crate) use typed::Typed;
 

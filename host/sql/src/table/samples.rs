@@ -16,7 +16,7 @@ use crate::pushdown::Pushdown;
 use crate::scan::{Batches, Source, Wanted};
 use crate::table::TableKind;
 
-use batches::SampleBatches;
+pub(crate) use batches::SampleBatches;
 
 /// A column of samples.
 #[derive(Debug, Clone)]
@@ -58,10 +58,7 @@ impl Samples {
 
     /// Samples of one metric, with its labels as columns.
     pub(crate) fn of_metric(snapshot: Snapshot, metric: String, labels: Vec<String>) -> Self {
-        let fixed = [SampleColumn::Ts, SampleColumn::Value, SampleColumn::Series(SeriesColumn::Labels)];
-        let labels = labels.into_iter().filter(|label| !FIXED_COLUMNS.contains(&label.as_str()));
-        let columns = fixed.into_iter().chain(labels.map(|label| SampleColumn::Series(SeriesColumn::Label(label)))).collect();
-        Self { snapshot, metric: Some(metric), columns }
+        Self { snapshot, metric: Some(metric), columns: sample_columns(labels).into() }
     }
 }
 
@@ -99,7 +96,14 @@ impl SampleColumn {
     }
 }
 
-fn schema_of(columns: &[SampleColumn]) -> SchemaRef {
+/// The columns of samples with these labels.
+pub(crate) fn sample_columns(labels: Vec<String>) -> Vec<SampleColumn> {
+    let fixed = [SampleColumn::Ts, SampleColumn::Value, SampleColumn::Series(SeriesColumn::Labels)];
+    let labels = labels.into_iter().filter(|label| !FIXED_COLUMNS.contains(&label.as_str()));
+    fixed.into_iter().chain(labels.map(|label| SampleColumn::Series(SeriesColumn::Label(label)))).collect()
+}
+
+pub(crate) fn schema_of(columns: &[SampleColumn]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(SampleColumn::field).collect::<Vec<_>>()))
 }
 

@@ -132,7 +132,7 @@ async fn what_a_killed_process_left_in_the_spill_directory_is_removed() {
     let spill_dir = host.spill_dir().join("other");
     std::fs::create_dir_all(spill_dir.join("datafusion-old")).unwrap();
     std::fs::create_dir_all(spill_dir.join("mine")).unwrap();
-    let engine = SqlEngine::new(Arc::clone(&host.storage), Vec::new(), SqlOptions::new(&spill_dir)).unwrap();
+    let engine = SqlEngine::new(Arc::clone(&host.storage), Vec::new(), None, SqlOptions::new(&spill_dir)).unwrap();
     assert!(!spill_dir.join("datafusion-old").try_exists().unwrap());
     assert!(spill_dir.join("mine").try_exists().unwrap());
     drop(engine);

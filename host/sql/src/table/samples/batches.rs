@@ -17,7 +17,7 @@ use crate::table::samples::SampleColumn;
 type SeriesIterator = Box<dyn Iterator<Item = Result<SeriesSamples, cepmon_storage::Error>> + Send>;
 
 /// Batches of a scan.
-pub(super) struct SampleBatches {
+pub(crate) struct SampleBatches {
     series: SeriesIterator,
     schema: SchemaRef,
     columns: Vec<SampleColumn>,
@@ -35,7 +35,7 @@ struct Rows {
 }
 
 impl SampleBatches {
-    pub(super) fn new(series: SeriesIterator, schema: SchemaRef, columns: Vec<SampleColumn>) -> Self {
+    pub(crate) fn new(series: SeriesIterator, schema: SchemaRef, columns: Vec<SampleColumn>) -> Self {
         Self { series, schema, columns, started: None }
     }
 
