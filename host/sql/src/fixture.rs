@@ -170,7 +170,7 @@ impl Promql for Doubling {
         }
         let step = question.step_ms.unwrap_or(i64::MAX);
         let times = std::iter::successors(Some(question.start), |time| time.checked_add(step)).take_while(|time| *time <= question.end);
-        let timestamps: Vec<i64> = times.take(question.max_samples).collect();
+        let timestamps: Vec<i64> = times.take(question.max_samples + 1).collect();
         let values = timestamps.iter().map(|time| (time - START_MS) as f64 / 500.0).collect();
         let labels = Arc::new(LabelSet::from_pairs([("host", "a"), ("value", "x")]));
         ABANDONED.fetch_add(u64::from(question.is_abandoned.load(Ordering::Relaxed)), Ordering::Relaxed);

@@ -7,6 +7,7 @@ pub(crate) mod checksum;
 pub(crate) mod block_file;
 pub(crate) mod file;
 pub(crate) mod samples;
+mod value_columns;
 pub(crate) mod sample_reader;
 pub(crate) mod series;
 pub(crate) mod series_reader;

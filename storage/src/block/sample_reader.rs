@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{Float64Type, Int8Type, Int64Type, TimestampMillisecondType};
 use cepmon_model::stale_nan;
 use parquet::arrow::ProjectionMask;
@@ -11,6 +12,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 
 use super::cache::BlockCache;
 use super::live::Block;
+use super::value_columns::ValueColumns;
 use crate::Error;
 use crate::number::from_whole;
 
@@ -20,6 +22,7 @@ const BATCH_ROWS: usize = 32 * 1024;
 /// A position within the selected rows of a samples file.
 pub(crate) struct SampleReader {
     block: Arc<Block>,
+    columns: ValueColumns,
     batches: ParquetRecordBatchReader,
     batch: Option<RecordBatch>,
     /// Rows of `batch` that were consumed.
@@ -33,19 +36,20 @@ impl SampleReader {
         let file = path.open()?;
         let footer = &cache.footer(block)?.parquet;
         let rows: usize = ranges.iter().map(Range::len).sum();
-        let columns = ProjectionMask::columns(footer.parquet_schema(), ["ts", "v_int", "scale", "v_f64"]);
+        let columns = ValueColumns::of(footer.metadata(), &ranges);
+        let projection = ProjectionMask::columns(footer.parquet_schema(), names_of(columns));
         let total = usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
         let is_beyond = ranges.last().is_some_and(|range| range.end > total);
         if is_beyond {
             return Err(path.damaged(format!("it has {total} rows, fewer than its series file says")));
         }
         let batches = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer.clone())
-            .with_projection(columns)
+            .with_projection(projection)
             .with_batch_size(rows.clamp(1, BATCH_ROWS))
             .with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total))
             .build()
             .map_err(path.failure())?;
-        Ok(Self { block: Arc::clone(block), batches, batch: None, position: 0 })
+        Ok(Self { block: Arc::clone(block), columns, batches, batch: None, position: 0 })
     }
 
     /// Consumes the next `rows` selected rows and appends those between two times (inclusive) to two columns.
@@ -54,7 +58,7 @@ impl SampleReader {
         while wanted > 0 {
             let batch = self.current_batch()?.clone();
             let taken = wanted.min(batch.num_rows() - self.position);
-            append_rows(&batch, self.position..self.position + taken, range, timestamps, values)
+            append_rows(&batch, self.columns, self.position..self.position + taken, range, timestamps, values)
                 .ok_or_else(|| self.block.rows_file().damaged("a column has another type than the layout says"))?;
             self.position += taken;
             wanted -= taken;
@@ -74,17 +78,23 @@ impl SampleReader {
     }
 }
 
+/// The columns to read, in their order in the file.
+fn names_of(columns: ValueColumns) -> impl Iterator<Item = &'static str> {
+    let needs_scale = columns.has_integers && columns.scale.is_none();
+    let wanted = [("ts", true), ("v_int", columns.has_integers), ("scale", needs_scale), ("v_f64", columns.has_floats)];
+    wanted.into_iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| name)
+}
+
 fn append_rows(
     batch: &RecordBatch,
+    columns: ValueColumns,
     rows: Range<usize>,
     (start, end): (i64, i64),
     timestamps: &mut Vec<i64>,
     values: &mut Vec<f64>,
 ) -> Option<()> {
-    let times = batch.column(0).as_primitive_opt::<TimestampMillisecondType>()?.values();
-    let integers = batch.column(1).as_primitive_opt::<Int64Type>()?;
-    let scales = batch.column(2).as_primitive_opt::<Int8Type>()?;
-    let floats = batch.column(3).as_primitive_opt::<Float64Type>()?;
+    let column = |name: &str| names_of(columns).position(|found| found == name).map(|position| batch.column(position));
+    let times = column("ts")?.as_primitive_opt::<TimestampMillisecondType>()?.values();
     // Times ascend within a series.
     let first = rows.start + times[rows.clone()].partition_point(|&time| time < start);
     let last = rows.start + times[rows.clone()].partition_point(|&time| time <= end);
@@ -92,25 +102,29 @@ fn append_rows(
         return Some(());
     }
     timestamps.extend_from_slice(&times[first..last]);
-    let has_integers = integers.is_valid(first);
-    if has_integers && integers.null_count() == 0 {
+    let integers = column("v_int").map(|column| column.as_primitive_opt::<Int64Type>().ok_or(()));
+    let scales = column("scale").map(|column| column.as_primitive_opt::<Int8Type>().ok_or(()));
+    let floats = column("v_f64").map(|column| column.as_primitive_opt::<Float64Type>().ok_or(()));
+    let (integers, scales, floats) = (integers.transpose().ok()?, scales.transpose().ok()?, floats.transpose().ok()?);
+    let scale_of = |row: usize| columns.scale.unwrap_or_else(|| scales.map_or(0, |scales| scales.value(row))).cast_unsigned();
+    let has_all = |nulls: Option<&NullBuffer>| nulls.is_none_or(|nulls| nulls.slice(first, last - first).null_count() == 0);
+    if let Some(integers) = integers.filter(|integers| has_all(integers.nulls())) {
         // A series has one scale per block, and no stale mark is here.
-        let scale = scales.value(first).cast_unsigned();
-        if scale == 0 {
-            values.extend(integers.values()[first..last].iter().map(|&whole| whole as f64));
-        } else {
-            values.extend(integers.values()[first..last].iter().map(|&whole| from_whole(whole, scale)));
+        let wholes = integers.values()[first..last].iter();
+        match scale_of(first) {
+            0 => values.extend(wholes.map(|&whole| whole as f64)),
+            scale => values.extend(wholes.map(|&whole| from_whole(whole, scale))),
         }
         return Some(());
     }
-    for row in first..last {
-        values.push(if integers.is_valid(row) {
-            from_whole(integers.value(row), scales.value(row).cast_unsigned())
-        } else if floats.is_valid(row) {
-            floats.value(row)
-        } else {
-            stale_nan()
-        });
+    if let Some(floats) = floats.filter(|floats| has_all(floats.nulls())) {
+        values.extend_from_slice(&floats.values()[first..last]);
+        return Some(());
     }
+    values.extend((first..last).map(|row| match (integers, floats) {
+        (Some(integers), _) if integers.is_valid(row) => from_whole(integers.value(row), scale_of(row)),
+        (_, Some(floats)) if floats.is_valid(row) => floats.value(row),
+        _ => stale_nan(),
+    }));
     Some(())
 }

@@ -44,13 +44,22 @@ pub(super) fn scan_samples(
         let frozen = state.frozen.as_ref().map(|frozen| &frozen.samples);
         let head = state.head.view(&scan.matchers, range, frozen);
         let blocks = state.blocks.iter().filter(|block| block.entry.kind == BlockKind::Metrics && block.overlaps(range));
-        (range, head, blocks.cloned().collect::<Vec<_>>())
+        (range, head, in_order_of_time(blocks.cloned().collect()))
     };
     let mut sources = Vec::new();
     for block in &blocks {
         sources.extend(BlockSource::open(shared, block, &scan.matchers, range)?);
     }
     Ok(MergedSamples { range, blocks: sources, head, head_position: 0, has_failed: false })
+}
+
+/// Blocks that do not overlap, oldest first: their samples need no ordering then. Others stay as they are, since where two have a sample
+/// of one time, the one that was written first counts.
+fn in_order_of_time(mut blocks: Vec<Arc<Block>>) -> Vec<Arc<Block>> {
+    let as_written = blocks.clone();
+    blocks.sort_by_key(|block| block.entry.min_ts);
+    let are_apart = blocks.windows(2).all(|pair| pair[0].entry.max_ts < pair[1].entry.min_ts);
+    if are_apart { blocks } else { as_written }
 }
 
 impl BlockSource {
@@ -137,8 +146,12 @@ pub(crate) fn make_ascending(timestamps: &mut Vec<i64>, values: &mut Vec<f64>) {
     // Mostly the samples of one block lie before all those of another, only that the other was written first.
     runs.sort_by_key(|run| timestamps[run.start]);
     if runs.windows(2).all(|pair| timestamps[pair[0].end - 1] < timestamps[pair[1].start]) {
-        *timestamps = runs.iter().flat_map(|run| &timestamps[run.clone()]).copied().collect();
-        *values = runs.iter().flat_map(|run| &values[run.clone()]).copied().collect();
+        let (mut ordered_times, mut ordered_values) = (Vec::with_capacity(timestamps.len()), Vec::with_capacity(values.len()));
+        for run in runs {
+            ordered_times.extend_from_slice(&timestamps[run.clone()]);
+            ordered_values.extend_from_slice(&values[run]);
+        }
+        (*timestamps, *values) = (ordered_times, ordered_values);
         return;
     }
     let mut samples: Vec<(i64, f64)> = timestamps.drain(..).zip(values.drain(..)).collect();

@@ -2,7 +2,7 @@
 
 use super::sorted_window::SortedWindow;
 use super::{Body, Evaluated, Function, RANGE, SCALAR, VECTOR, Window, Windowed, whole, window};
-use crate::vector::aggregate::{quantile_of, quantile_of_sorted};
+use crate::vector::aggregate::quantile_of;
 use crate::vector::kahan::{mean, sum, variance};
 
 const fn keeping_name(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
@@ -23,9 +23,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     whole("quantile_over_time", &[SCALAR, RANGE], VECTOR, |evaluation, args, grid| {
         evaluation.check_quantiles(args[0].span, &evaluation.scalar(&args[0], grid)?);
         let quantiles = evaluation.scalar(&args[0], grid)?;
-        let quantile = |sorted: &mut SortedWindow, index: usize, window: &Window<'_>| {
-            Some(quantile_of_sorted(quantiles[index], sorted.move_to(window)))
-        };
+        let quantile = |sorted: &mut SortedWindow, index: usize, window: &Window<'_>| Some(sorted.quantile(quantiles[index], window));
         let vector = evaluation.map_series(&args[1], grid, false, Windowed::WithStep, |_| SortedWindow::default(), quantile)?;
         Ok(Evaluated::Vector(vector))
     }),
