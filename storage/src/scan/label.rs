@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, METRIC_NAME, Matcher, MetricMetadata, TimestampMs};
+use cepmon_model::{LabelSet, METRIC_NAME, Matcher, MetricKind, MetricMetadata, TimestampMs};
 
 use super::Snapshot;
 use crate::Error;
@@ -99,6 +99,13 @@ impl Snapshot {
             }
         });
         found
+    }
+
+    /// The type of a metric in memory; `None` if there is none or it is not known.
+    pub fn metric_kind(&self, metric: &str) -> Option<MetricKind> {
+        let state = self.storage().shared.read();
+        let slot = state.head.index().select(&[Matcher::equal(METRIC_NAME, metric)]).into_iter().next()?;
+        Some(state.head.metadata_of(slot).kind).filter(|kind| *kind != MetricKind::Unknown)
     }
 
     /// Where the series in memory come from, with the first `limit` of each list.

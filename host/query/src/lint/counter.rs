@@ -6,9 +6,6 @@ use super::{Metrics, remark, selector_of};
 use crate::Annotation;
 use crate::ast::{Expr, ExprKind};
 
-/// Endings of counters, where the type is not known.
-const COUNTER_SUFFIX: &str = "_total";
-
 pub(super) fn wrong_function(expr: &Expr, metrics: &dyn Metrics) -> Option<Annotation> {
     let ExprKind::Call(call) = &expr.kind else { return None };
     let name = call.function.name;
@@ -33,9 +30,6 @@ pub(super) fn wrong_function(expr: &Expr, metrics: &dyn Metrics) -> Option<Annot
         ),
         (false, Some(MetricKind::Counter)) => {
             format!("{name} is for gauges, and {metric:?} is a counter, which may start again at zero; use {instead}")
-        }
-        (false, None) if metric.ends_with(COUNTER_SUFFIX) => {
-            format!("{name} is for gauges, and by its name {metric:?} is a counter, which may start again at zero; use {instead}")
         }
         _ => return None,
     };

@@ -49,10 +49,6 @@ fn what_was_hardly_meant_is_said_with_the_way_out() {
         "deriv is for gauges, and \"requests_total\" is a counter, which may start again at zero; use rate (1:7)",
     );
     f(
-        "delta(unknown_total[5m])",
-        "delta is for gauges, and by its name \"unknown_total\" is a counter, which may start again at zero; use increase (1:7)",
-    );
-    f(
         "histogram_quantile(0.9, sum by (path) (rate(x_bucket[5m])))",
         "histogram_quantile needs the label le, which this sum drops; write sum by (le, path) (…) (1:25)",
     );
@@ -65,6 +61,14 @@ fn what_was_hardly_meant_is_said_with_the_way_out() {
         "rate of a sum takes every counter that starts again for a restart of all; sum the rates: sum by (path) \
          (rate(requests_total[5m])) (1:1)",
     );
+}
+
+#[test]
+fn where_nothing_is_stored_the_name_tells_a_counter() {
+    let text = "delta(unknown_total[5m])";
+    let want = "PromQL info: delta is for gauges, and \"unknown_total\" is a counter, which may start again at zero; use increase (1:7)";
+    assert_eq!(texts(&lint(&parse(text).unwrap(), &NoMetrics), text), [want]);
+    assert_eq!(lint(&parse(text).unwrap(), &Known), []);
 }
 
 #[test]

@@ -29,11 +29,16 @@ pub(crate) const MAX_ANNOTATIONS: usize = 20;
 impl Annotation {
     /// The text for clients: `PromQL warning: … (1:25)`. `query` is the text that the expression was read from.
     pub fn text(&self, query: &str) -> String {
-        let place = ParseError::at(query, self.span.start, "");
         let prefix = match self.severity {
             Severity::Warning => "PromQL warning",
             Severity::Info => "PromQL info",
         };
-        format!("{prefix}: {} ({}:{})", self.message, place.line, place.column)
+        format!("{prefix}: {} ({})", self.message, self.place(query))
+    }
+
+    /// Line and column of its piece of the query: `1:25`.
+    pub fn place(&self, query: &str) -> String {
+        let place = ParseError::at(query, self.span.start, "");
+        format!("{}:{}", place.line, place.column)
     }
 }

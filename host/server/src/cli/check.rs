@@ -10,6 +10,7 @@ use clap::Args;
 
 use super::Failure;
 use super::compile::THIS_PROGRAM;
+use super::remark::remarks_on_rules;
 use super::serve::{DEFAULT_PLUGINS_DIR, default_bundled_plugins_dir, default_cache_dir};
 use crate::alerting::check_rule_expression;
 use crate::config::{self, ConfigErrors};
@@ -36,7 +37,10 @@ pub(crate) fn run(args: &CheckArgs, output: &mut impl Write) -> Result<(), Failu
     let mut errors = ConfigErrors(Vec::new());
     for file in &args.files {
         match check_file(args, file)? {
-            Ok(summary) => writeln!(output, "{}: fine: {summary}", file.display())?,
+            Ok((summary, remarks)) => {
+                writeln!(output, "{}: fine: {summary}", file.display())?;
+                remarks.iter().try_for_each(|remark| writeln!(output, "{remark}"))?;
+            }
             Err(ConfigErrors(mut found)) => errors.0.append(&mut found),
         }
     }
@@ -44,7 +48,7 @@ pub(crate) fn run(args: &CheckArgs, output: &mut impl Write) -> Result<(), Failu
     if errors.0.is_empty() { Ok(()) } else { Err(Failure::usage(errors)) }
 }
 
-fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErrors>, Failure> {
+fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<(String, Vec<String>), ConfigErrors>, Failure> {
     let config = match config::load(Some(file)) {
         Ok(document) => document.file,
         Err(errors) => return Ok(Err(errors)),
@@ -70,7 +74,7 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<String, ConfigErro
             (prepared.config.log_sources.len(), "log source"),
         ];
         let words = counts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
-        words.join(", ")
+        (words.join(", "), remarks_on_rules(&prepared.config))
     }))
 }
 
@@ -112,6 +116,22 @@ mod tests {
         let (output, outcome) = check(dir.path(), "global: {scrape_interval: 15s}\n");
         assert_eq!(outcome, Ok(()));
         assert!(output.ends_with("cepmon.yml: fine: 0 jobs, 0 targets, 0 rule files, 0 log sources\n"), "{output}");
+    }
+
+    #[test]
+    fn rules_that_are_hardly_meant_are_remarked_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let rules = r#"groups: [{name: web, interval: 1m, rules: [
+            {alert: Errors, for: 10s, expr: 'rate(a_total{code="500"}[5m]) / rate(a_total[5m]) > 0.1'},
+            {alert: Fine, for: 5m, expr: 'sum(rate(a_total[5m])) > 1'}]}]"#;
+        std::fs::write(dir.path().join("rules.yml"), rules).unwrap();
+        let (output, outcome) = check(dir.path(), "rule_files: [rules.yml]\n");
+        assert_eq!(outcome, Ok(()));
+        let lines: Vec<&str> = output.lines().skip(1).collect();
+        assert_eq!(lines.len(), 2, "{output}");
+        assert!(lines[0].contains(r#"rules.yml: warning: group "web", rule "Errors": each series is divided by itself"#), "{output}");
+        assert!(lines[0].ends_with("sum(rate(a_total{code=\"500\"}[5m])) / sum(rate(a_total[5m])) (1:1)"), "{output}");
+        assert!(lines[1].contains("\"for: 10s\" is shorter than the interval of 1m"), "{output}");
     }
 
     #[test]

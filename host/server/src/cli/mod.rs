@@ -3,6 +3,7 @@
 
 mod author;
 mod at_risk;
+mod remark;
 mod audit;
 mod backup;
 mod bundle;

@@ -6,6 +6,7 @@
 mod answer;
 mod error;
 mod parameter;
+mod hint;
 mod query;
 mod value;
 mod number;

@@ -19,6 +19,7 @@ use super::super::App;
 use super::super::error::WebError;
 use super::ApiError;
 use super::answer::{Notes, envelope, into_response};
+use super::hint::hints;
 use super::parameter::Parameters;
 use super::value::push_result;
 use crate::clock::SystemClock;
@@ -173,7 +174,7 @@ fn answer(snapshot: &Snapshot, question: Question, interrupt: Interrupt, queued:
     }?;
     let is_truncated = question.limit.is_some_and(|limit| truncate(&mut value, limit));
     let mut notes = if is_truncated { Notes::truncated() } else { Notes::default() };
-    for annotation in annotations {
+    for annotation in annotations.into_iter().chain(hints(&question.expr, &value, snapshot)) {
         let text = annotation.text(&question.text);
         match annotation.severity {
             Severity::Warning => notes.warnings.push(text),
