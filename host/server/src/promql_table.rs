@@ -108,3 +108,64 @@ fn collect_labels(expr: &Expr, snapshot: &Snapshot, labels: &mut BTreeSet<String
     labels.remove(METRIC_NAME);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use cepmon_model::{LabelSet, MetricMetadata};
+    use cepmon_storage::StorageOptions;
+
+    use super::*;
+
+    fn table(directory: &std::path::Path) -> PromqlTable {
+        let (storage, _) = Storage::open(StorageOptions::new(directory)).unwrap();
+        for path in ["/a", "/b"] {
+            let labels = LabelSet::from_pairs([("__name__", "hits_total"), ("path", path), ("job", "web")]);
+            let series = storage.series_ref(&labels, &MetricMetadata::default()).unwrap();
+            let samples: Vec<_> = (0..10).map(|minute| (series, minute * 60_000, minute as f64 * 60.0)).collect();
+            storage.append(&samples).unwrap();
+        }
+        PromqlTable::new(Arc::new(storage))
+    }
+
+    fn question(expr: &str) -> PromqlQuestion {
+        let is_abandoned = Arc::default();
+        PromqlQuestion { expr: expr.to_owned(), start: 300_000, end: 540_000, step_ms: Some(60_000), max_samples: 1_000, is_abandoned }
+    }
+
+    #[test]
+    fn the_columns_are_the_labels_that_an_answer_may_have() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = table(directory.path());
+        for (expr, want) in [
+            ("rate(hits_total[5m])", &["job", "path"][..]),
+            ("sum by (path) (rate(hits_total[5m]))", &["path"]),
+            ("sum without (path) (hits_total)", &["job"]),
+            ("topk by (path) (1, hits_total)", &["job", "path"]),
+            (r#"label_replace(sum(hits_total), "host", "$1", "job", "(.*)")"#, &["host"]),
+            (r#"count_values by (job) ("value_of", hits_total)"#, &["job", "value_of"]),
+            ("vector(1) + time()", &[]),
+        ] {
+            assert_eq!(table.labels(expr).unwrap(), want, "{expr}");
+        }
+        let problem = table.labels("hits_total[5m]").unwrap_err().to_string();
+        assert_eq!(problem, "cannot plan SQL: in promql: a table needs an instant vector or a scalar; this is a range vector");
+        assert!(table.labels("sum(").unwrap_err().to_string().contains("in promql: 1:5: parse error"));
+    }
+
+    #[test]
+    fn answers_are_the_engines_within_its_limits() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = table(directory.path());
+        let series = table.answer(&question("sum by (path) (rate(hits_total[2m]))")).unwrap();
+        assert_eq!(series.len(), 2);
+        assert_eq!((series[0].timestamps.len(), series[0].values[0]), (5, 1.0));
+        let once = PromqlQuestion { step_ms: None, ..question("hits_total") };
+        assert!(table.answer(&once).unwrap().iter().all(|series| series.timestamps == [540_000]));
+        let small = PromqlQuestion { max_samples: 10, ..question("hits_total") };
+        assert!(matches!(table.answer(&small), Err(SqlError::Memory { .. })));
+        assert!(matches!(table.answer(&question("hits_total + on () hits_total")), Err(SqlError::Execution { .. })));
+        let given_up = question("hits_total");
+        given_up.is_abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(table.answer(&given_up).is_err());
+    }
+}

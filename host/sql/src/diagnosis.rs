@@ -71,7 +71,11 @@ fn from_shared(shared: &DataFusionError) -> DataFusionError {
         DataFusionError::ResourcesExhausted(message) => DataFusionError::ResourcesExhausted(message.clone()),
         DataFusionError::Execution(message) => DataFusionError::Execution(message.clone()),
         DataFusionError::ArrowError(source, _) => DataFusionError::Execution(source.to_string()),
-        DataFusionError::External(source) => DataFusionError::External(with_causes(source.as_ref()).into()),
+        DataFusionError::External(source) => match source.downcast_ref::<Error>() {
+            Some(Error::Memory { detail, .. }) => DataFusionError::ResourcesExhausted(detail.clone()),
+            Some(Error::Execution { message }) => DataFusionError::Execution(message.clone()),
+            _ => DataFusionError::External(with_causes(source.as_ref()).into()),
+        },
         other => DataFusionError::External(other.strip_backtrace().into()),
     }
 }

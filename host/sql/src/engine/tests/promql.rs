@@ -15,9 +15,11 @@ async fn an_answer_of_promql_is_a_table_with_labels() {
         &fixture,
         "SELECT ts, value, host, labels['value'] AS v FROM promql('x', '2026-01-01T00:00:00Z', 1767225630, '15s') WHERE value > 1",
         expect![[r#"
-            ts                  | value | host | v
-            2026-01-01 00:00:15 | 30.0  | a    | x
-            2026-01-01 00:00:30 | 60.0  | a    | x
+            ts                        value  host  v
+            ------------------------  -----  ----  -
+            2026-01-01T00:00:15.000Z     30  a     x
+            2026-01-01T00:00:30.000Z     60  a     x
+            (2 rows)
         "#]],
     )
     .await;
@@ -25,8 +27,10 @@ async fn an_answer_of_promql_is_a_table_with_labels() {
         &fixture,
         "SELECT count(*) AS n, max(ts) - min(ts) = INTERVAL '6 hours' AS six FROM promql('x', '6h', 'now', '1m')",
         expect![[r#"
-            n   | six
-            361 | true
+              n  six
+            ---  ----
+            361  true
+            (1 row)
         "#]],
     )
     .await;
@@ -35,7 +39,9 @@ async fn an_answer_of_promql_is_a_table_with_labels() {
         "SELECT p.value + q.value AS sum FROM promql('x', TIMESTAMP '2026-01-01 00:00:15') p JOIN promql('y', 1767225615) q USING (ts, host)",
         expect![[r#"
             sum
-            60.0
+            ---
+             60
+            (1 row)
         "#]],
     )
     .await;
