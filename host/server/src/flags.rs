@@ -6,17 +6,16 @@ use std::net::SocketAddr;
 use cepmon_model::format_duration;
 
 use crate::cli::ServeArgs;
-use crate::config::{Config, Retention};
+use crate::config::Retention;
 use crate::web::WebOptions;
 
 /// Binary units of sizes, the largest first, as Prometheus prints them.
 const UNITS: [(&str, u64); 6] = [("PiB", 1 << 50), ("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
 /// Flags that have a meaning here, without their dashes.
-pub(crate) fn flags(args: &ServeArgs, config: &Config, address: SocketAddr, web: &WebOptions) -> BTreeMap<String, String> {
+pub(crate) fn flags(args: &ServeArgs, retention: &Retention, address: SocketAddr, web: &WebOptions) -> BTreeMap<String, String> {
     let engine = &web.promql.engine;
     let milliseconds = |ms: i64| format_duration(std::time::Duration::from_millis(ms.unsigned_abs())).to_string();
-    let retention = &config.storage.metrics;
     let flags = [
         ("config.file", args.config.as_deref().map(|path| path.display().to_string()).unwrap_or_default()),
         ("query.lookback-delta", milliseconds(engine.lookback_ms)),
@@ -28,7 +27,7 @@ pub(crate) fn flags(args: &ServeArgs, config: &Config, address: SocketAddr, web:
         ("storage.tsdb.retention.time", format_duration(retention.time.unwrap_or_default()).to_string()),
         ("web.enable-admin-api", web.is_admin_enabled.to_string()),
         ("web.enable-lifecycle", web.is_lifecycle_enabled.to_string()),
-        ("web.enable-remote-write-receiver", true.to_string()),
+        ("web.enable-remote-write-receiver", web.is_remote_write_enabled.to_string()),
         ("web.listen-address", address.to_string()),
     ];
     flags.map(|(name, value)| (name.to_owned(), value)).into()

@@ -11,6 +11,7 @@ mod host_name;
 mod glob;
 mod prepare;
 mod stored_state;
+mod overrides;
 mod serve;
 mod flags;
 mod schedule;

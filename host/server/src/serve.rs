@@ -19,6 +19,7 @@ use futures::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::LogAgent;
@@ -31,11 +32,12 @@ use crate::flags::{flags, retention_text};
 use crate::host_name::host_name;
 use crate::ingest::RemoteWrite;
 use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, TargetsTable};
+use crate::overrides::Overrides;
 use crate::prepare::{Prepared, prepare, prepare_settings};
 use crate::promql_table::PromqlTable;
 use crate::schedule::{ScrapePool, TargetStatus};
 use crate::stored_state::StoredState;
-use crate::web::{self, App, Control, HostPolicy, Running, ServerStats, WebOptions};
+use crate::web::{self, App, Control, HostPolicy, Running, ServerStats};
 
 /// How often storage is asked whether it has housekeeping to do: forcing the log to the disk, a flush, retention.
 const MAINTENANCE_INTERVAL_MS: i64 = 1_000;
@@ -62,6 +64,9 @@ enum ServeError {
     /// The address is no address.
     #[error("cannot read the address \"{0}\"; wanted IP:PORT, as in 127.0.0.1:9090")]
     Address(String),
+    /// The certificate, its key or a header of the web configuration cannot be used.
+    #[error("cannot use the web configuration: {0}")]
+    WebFile(String),
     /// The port is taken, or may not be used.
     #[error("cannot listen on {address}")]
     Listen {
@@ -91,7 +96,7 @@ impl ServeError {
     /// Whether the command line or the configuration is at fault.
     fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Exposed(_) | Self::Address(_) => true,
+            Self::Config(_) | Self::Exposed(_) | Self::Address(_) | Self::WebFile(_) => true,
             Self::Plugins(error) => error.is_usage(),
             _ => false,
         }
@@ -99,15 +104,16 @@ impl ServeError {
 }
 
 /// Runs the server until SIGTERM or SIGINT.
-pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
-    start_logging(args.log_format);
+pub(crate) fn run(args: ServeArgs, overrides: Overrides) -> Result<(), Failure> {
+    start_logging(args.log_format, overrides.log_level);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&args)).map_err(|error| if error.is_usage() { Failure::usage(error) } else { Failure::from(error) })
+    runtime.block_on(serve(&args, &overrides)).map_err(|error| if error.is_usage() { Failure::usage(error) } else { Failure::from(error) })
 }
 
 /// Structured lines to standard error; `RUST_LOG` chooses what is shown, from `info` on by default.
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+fn start_logging(format: LogFormat, level: Option<LevelFilter>) {
+    let level = level.unwrap_or(LevelFilter::INFO);
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level.to_string()));
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => subscriber.with_ansi(std::io::stderr().is_terminal()).init(),
@@ -115,25 +121,29 @@ fn start_logging(format: LogFormat) {
     }
 }
 
-async fn serve(args: &ServeArgs) -> Result<(), ServeError> {
+async fn serve(args: &ServeArgs, overrides: &Overrides) -> Result<(), ServeError> {
     let started = Instant::now();
     let document = config::load(args.config.as_deref())?;
     let config = &document.file;
     let address = listen_address(args, config.web.listen)?;
-    if !address.ip().is_loopback() && !config.web.is_insecure {
+    let has_users = !overrides.web_file.basic_auth_users.is_empty();
+    if !address.ip().is_loopback() && !config.web.is_insecure && !has_users {
         return Err(ServeError::Exposed(address));
     }
     let stats = Arc::new(ServerStats::default());
     let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
     let address = listener.local_addr()?;
-    let mut web_options = WebOptions::default();
-    web_options.flags = flags(args, config, address, &web_options);
+    let tls = overrides.web_file.tls_server_config.as_ref().map(web::tls_server_config).transpose().map_err(ServeError::WebFile)?;
+    let mut web_options = overrides.web.clone();
+    web_options.flags.clone_from(&overrides.flags);
+    web_options.flags.extend(flags(args, &overrides.metrics_retention(&config.storage.metrics), address, &web_options));
     let app = Arc::new(App::new(Arc::clone(&stats), web_options));
-    let router = web::router(Arc::clone(&app), HostPolicy::new(config.web.hosts.clone()));
+    let router = web::router(Arc::clone(&app), HostPolicy::new(config.web.hosts.clone()).with_users(has_users));
+    let router = web::with_access(router, &overrides.web_file, &overrides.route_prefix).map_err(ServeError::WebFile)?;
     let (stop, stopped) = watch::channel(false);
-    let web = tokio::spawn(web::serve(listener, router, wait_for(stopped.clone())));
+    let web = tokio::spawn(web::serve(listener, tls, router, wait_for(stopped.clone())));
 
-    let server = Arc::new(tokio::task::block_in_place(|| Server::open(args, config, stats, address))?);
+    let server = Arc::new(tokio::task::block_in_place(|| Server::open(args, overrides, config, stats, address))?);
     let prepared = tokio::task::block_in_place(|| server.prepare())?;
     server.apply(prepared).await;
     app.start(Running {
@@ -192,14 +202,22 @@ struct Server {
     /// Some sections are fixed at start; a change of them is reported, not applied.
     started_with: Config,
     external_url: String,
+    metrics_retention: config::Retention,
     /// Somebody asks over HTTP that the server end.
     quit: tokio::sync::Notify,
 }
 
 impl Server {
-    fn open(args: &ServeArgs, config: &Config, stats: Arc<ServerStats>, address: SocketAddr) -> Result<Self, ServeError> {
+    fn open(
+        args: &ServeArgs,
+        overrides: &Overrides,
+        config: &Config,
+        stats: Arc<ServerStats>,
+        address: SocketAddr,
+    ) -> Result<Self, ServeError> {
+        let metrics_retention = overrides.metrics_retention(&config.storage.metrics);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (storage, report) = Storage::open(storage_options(args, &config.storage))?;
+        let (storage, report) = Storage::open(storage_options(args, &config.storage, &metrics_retention))?;
         log_replay(&report);
         let storage = Arc::new(storage);
         let host_name = host_name();
@@ -231,12 +249,21 @@ impl Server {
             Some(Arc::new(PromqlTable::new(Arc::clone(&storage)))),
             sql_options,
         )?;
-        let evaluate: Arc<dyn Evaluate> = Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats)));
+        let evaluate: Arc<dyn Evaluate> =
+            Arc::new(PromqlEvaluate::new(Arc::clone(&storage), Arc::clone(&stats), overrides.web.promql.engine.clone()));
         let record = Arc::new(StorageRecord::new(Arc::clone(&storage), Arc::clone(&stats)));
-        let external_url = format!("http://{address}");
-        let alerting =
-            Alerting::open(Arc::clone(&evaluate), record, Arc::clone(&clock), external_url.clone(), config.external_labels.clone())
-                .map_err(ServeError::Alerting)?;
+        let scheme = if overrides.web_file.tls_server_config.is_some() { "https" } else { "http" };
+        let own_url = || format!("{scheme}://{address}{}", overrides.route_prefix);
+        let external_url = overrides.external_url.clone().unwrap_or_else(own_url);
+        let alerting = Alerting::open(
+            Arc::clone(&evaluate),
+            record,
+            Arc::clone(&clock),
+            external_url.clone(),
+            config.external_labels.clone(),
+            overrides.alert_times,
+        )
+        .map_err(ServeError::Alerting)?;
         Ok(Self {
             config_path: args.config.clone(),
             agent: LogAgent::new(Arc::clone(&clock), Arc::clone(&storage), Arc::clone(&plugins), Arc::clone(&stats)),
@@ -252,6 +279,7 @@ impl Server {
             in_force: std::sync::Mutex::new(Arc::new(config.clone())),
             started_with: config.clone(),
             external_url,
+            metrics_retention,
             quit: tokio::sync::Notify::new(),
         })
     }
@@ -436,7 +464,7 @@ impl Control for Server {
     }
 
     fn retention(&self) -> String {
-        retention_text(&self.started_with.storage.metrics)
+        retention_text(&self.metrics_retention)
     }
 
     fn quit(&self) {
@@ -466,7 +494,7 @@ fn listen_address(args: &ServeArgs, configured: SocketAddr) -> Result<SocketAddr
     }
 }
 
-fn storage_options(args: &ServeArgs, config: &StorageConfig) -> StorageOptions {
+fn storage_options(args: &ServeArgs, config: &StorageConfig, metrics: &config::Retention) -> StorageOptions {
     let retention = |retention: &config::Retention| Retention {
         max_age_ms: retention.time.map(|age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
         max_bytes: retention.bytes,
@@ -474,7 +502,7 @@ fn storage_options(args: &ServeArgs, config: &StorageConfig) -> StorageOptions {
     StorageOptions {
         head_max_bytes: config.head_max_bytes,
         fsync: if config.fsync_always { FsyncPolicy::Always } else { FsyncPolicy::EverySecond },
-        metrics_retention: retention(&config.metrics),
+        metrics_retention: retention(metrics),
         logs_retention: retention(&config.logs),
         ..StorageOptions::new(&args.data_dir)
     }

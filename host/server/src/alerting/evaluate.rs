@@ -19,8 +19,8 @@ pub(crate) struct PromqlEvaluate {
 
 impl PromqlEvaluate {
     /// Over a storage; evaluations are counted.
-    pub(crate) fn new(storage: Arc<Storage>, stats: Arc<ServerStats>) -> Self {
-        Self { storage, stats, engine: Engine::new(EngineOptions::default()) }
+    pub(crate) fn new(storage: Arc<Storage>, stats: Arc<ServerStats>, options: EngineOptions) -> Self {
+        Self { storage, stats, engine: Engine::new(options) }
     }
 }
 

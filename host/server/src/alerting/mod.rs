@@ -16,11 +16,25 @@ pub(crate) use evaluate::{PromqlEvaluate, check_rule_expression, rule_vector};
 pub(crate) use load::{AlertingConfig, load_alerting};
 pub(crate) use record::StorageRecord;
 
-/// Prometheus's defaults: how often a firing alert is reported again, the outage over which pending alerts keep their time, and
-/// the least time they stay pending after one.
-const RESEND_DELAY: Duration = Duration::from_secs(60);
-const OUTAGE_TOLERANCE: Duration = Duration::from_secs(3600);
-const GRACE_PERIOD: Duration = Duration::from_secs(600);
+/// How often and how long alerts are told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AlertTimes {
+    /// How often a firing alert is reported again.
+    pub(crate) resend_delay: Duration,
+    /// The longest outage over which pending alerts keep their time.
+    pub(crate) outage_tolerance: Duration,
+    /// The least time that they stay pending after one.
+    pub(crate) grace_period: Duration,
+}
+
+impl Default for AlertTimes {
+    /// Prometheus's defaults (2.48).
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self { resend_delay: minutes(1), outage_tolerance: minutes(60), grace_period: minutes(10) }
+    }
+}
+
 /// Alerts held at once: a thousand times a bad day of a small platform.
 const MAX_ALERTS: usize = 100_000;
 
@@ -39,6 +53,7 @@ impl Alerting {
         clock: Arc<dyn Clock>,
         external_url: String,
         external_labels: LabelSet,
+        times: AlertTimes,
     ) -> Result<Self, BoxError> {
         let options = NotifierOptions { external_url: external_url.clone(), max_alerts: MAX_ALERTS };
         let notifier = Notifier::new(nobody(), options, Arc::clone(&clock), Arc::clone(&record))?;
@@ -48,9 +63,9 @@ impl Alerting {
             clock,
             external_labels,
             external_url,
-            resend_delay: RESEND_DELAY,
-            outage_tolerance: OUTAGE_TOLERANCE,
-            grace_period: GRACE_PERIOD,
+            resend_delay: times.resend_delay,
+            outage_tolerance: times.outage_tolerance,
+            grace_period: times.grace_period,
         };
         let scheduler = Scheduler::new(context, Arc::clone(&notifier) as Arc<dyn AlertSink>);
         Ok(Self { scheduler, notifier })

@@ -18,6 +18,7 @@ mod offline;
 mod output;
 mod plugin;
 mod printable;
+mod prometheus;
 mod promql;
 mod promtool;
 mod selector;
@@ -35,6 +36,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::overrides::Overrides;
 pub(crate) use compile::THIS_PROGRAM;
 use output::{Output, is_closed_output};
 pub use serve::{DEFAULT_PLUGINS_DIR, LogFormat, ServeArgs};
@@ -79,6 +81,9 @@ enum Command {
     /// Prometheus's tool: check, query, test rules, tsdb, push
     #[command(disable_help_flag = true)]
     Promtool(PersonalityArgs),
+    /// Run the server with the command line of Prometheus
+    #[command(disable_help_flag = true)]
+    Prometheus(PersonalityArgs),
 }
 
 /// The command line of another program, untouched.
@@ -115,13 +120,16 @@ impl Failure {
 /// A link by the name of another program is that program: `ln -s cepmon promtool`.
 pub fn run() -> ExitCode {
     let own_name = std::env::args_os().next().map(PathBuf::from);
-    if own_name.as_ref().and_then(|path| path.file_name()).and_then(OsStr::to_str) == Some("promtool") {
-        return promtool::main(std::env::args_os().skip(1));
+    let arguments = || std::env::args_os().skip(1);
+    match own_name.as_ref().and_then(|path| path.file_name()).and_then(OsStr::to_str) {
+        Some("promtool") => return promtool::main(arguments()),
+        Some("prometheus") => return prometheus::main(arguments()),
+        _ => {}
     }
     let cli = Cli::parse();
     let mut output = Output::stdout();
     let done = match cli.command {
-        Command::Serve(args) => crate::serve::run(args),
+        Command::Serve(args) => crate::serve::run(args, Overrides::default()),
         Command::Sql(args) => sql::run(&args, &mut output),
         Command::Promql(args) => promql::run(&args, &mut output),
         Command::Delete(args) => delete::run(&args, &mut output),
@@ -132,6 +140,7 @@ pub fn run() -> ExitCode {
         Command::SetAside(args) => set_aside::run(&args, &mut output),
         Command::Check(args) => check::run(&args, &mut output),
         Command::Promtool(args) => return promtool::main(args.arguments),
+        Command::Prometheus(args) => return prometheus::main(args.arguments),
     };
     let done = done.and_then(|()| output.flush().map_err(Failure::from));
     match done {
@@ -140,6 +149,14 @@ pub fn run() -> ExitCode {
         Err(Failure::Failed(error)) => report(&format!("cepmon: {error:#}"), 1),
         // Without a name in front: mistakes in files begin with their place, which editors jump to.
         Err(Failure::Usage(error)) => report(&format!("{error:#}"), 2),
+    }
+}
+
+/// What `cepmon serve` takes from the environment alone.
+fn serve_args_of_environment() -> anyhow::Result<ServeArgs> {
+    match Cli::try_parse_from(["cepmon", "serve"])?.command {
+        Command::Serve(args) => Ok(args),
+        _ => Err(anyhow::anyhow!("BUG: \"serve\" is another command")),
     }
 }
 

@@ -230,19 +230,27 @@ pub(super) struct Bytes(pub u64);
 
 impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wanted = || serde::de::Error::custom(format!("cannot read the size \"{text}\": wanted a number with B, KB, MB, GB or TB"));
-        let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, unit) = text.split_at(digits);
-        let shift = match unit {
-            "" | "B" => 0,
-            "KB" | "KiB" => 10,
-            "MB" | "MiB" => 20,
-            "GB" | "GiB" => 30,
-            "TB" | "TiB" => 40,
-            _ => return Err(wanted()),
-        };
-        let number: u64 = number.parse().map_err(|_| wanted())?;
-        number.checked_mul(1 << shift).map(Self).ok_or_else(wanted)
+        parse_size(&String::deserialize(deserializer)?).map(Self).map_err(serde::de::Error::custom)
     }
+}
+
+/// Reads a size as Prometheus does: units are powers of two, with or without an `i`.
+///
+/// # Errors
+/// A text for people.
+pub fn parse_size(text: &str) -> Result<u64, String> {
+    let wanted = || format!("cannot read the size \"{text}\": wanted a number with B, KB, MB, GB or TB");
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit {
+        "" | "B" => 0,
+        "KB" | "KiB" => 10,
+        "MB" | "MiB" => 20,
+        "GB" | "GiB" => 30,
+        "TB" | "TiB" => 40,
+        "PB" | "PiB" => 50,
+        _ => return Err(wanted()),
+    };
+    let number: u64 = number.parse().map_err(|_| wanted())?;
+    number.checked_mul(1 << shift).ok_or_else(wanted)
 }

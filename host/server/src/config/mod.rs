@@ -9,6 +9,7 @@ mod file;
 mod not_yet;
 mod shown;
 mod check;
+mod web_file;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,9 @@ use std::path::{Path, PathBuf};
 pub use check::{
     CLASSIC_PLUGIN, Config, Job, LogSource, PluginLimits, PluginSources, Retention, SecretSource, StorageConfig, TargetConfig, WebConfig,
 };
+pub use file::parse_size;
 pub use problem::{FileProblems, Position, Problem};
+pub use web_file::{HttpSection, TlsSection, WebFile};
 pub use yaml::{Key, Node, Value};
 
 /// Whether `${VAR}` in a file means the environment's variable.

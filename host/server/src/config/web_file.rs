@@ -86,7 +86,9 @@ impl WebFile {
     }
 
     fn check(&self) -> Result<(), String> {
-        if let Some(header) = self.http_server_config.headers.keys().find(|header| !HEADERS.iter().any(|known| known.eq_ignore_ascii_case(header))) {
+        if let Some(header) =
+            self.http_server_config.headers.keys().find(|header| !HEADERS.iter().any(|known| known.eq_ignore_ascii_case(header)))
+        {
             return Err(format!("HTTP header \"{header}\" can not be configured"));
         }
         for (user, hash) in &self.basic_auth_users {
@@ -102,14 +104,26 @@ impl WebFile {
             return Err("missing one of key or key_file".to_owned());
         }
         let auth = tls.client_auth_type.as_deref().unwrap_or("NoClientCert");
-        if !["NoClientCert", "RequestClientCert", "RequireClientCert", "RequireAnyClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert", ""]
-            .contains(&auth)
+        if ![
+            "NoClientCert",
+            "RequestClientCert",
+            "RequireClientCert",
+            "RequireAnyClientCert",
+            "VerifyClientCertIfGiven",
+            "RequireAndVerifyClientCert",
+            "",
+        ]
+        .contains(&auth)
         {
             return Err(format!("Invalid ClientAuth: {auth}"));
         }
         let needs_authorities = matches!(auth, "VerifyClientCertIfGiven" | "RequireAndVerifyClientCert");
         if needs_authorities != (tls.client_ca_file.is_some() || tls.client_ca.is_some()) {
-            return Err(if needs_authorities { "Client CAs are required with this ClientAuth".to_owned() } else { "Client CA's have been configured without a Client Auth Policy".to_owned() });
+            return Err(if needs_authorities {
+                "Client CAs are required with this ClientAuth".to_owned()
+            } else {
+                "Client CA's have been configured without a Client Auth Policy".to_owned()
+            });
         }
         let versions = [&tls.min_version, &tls.max_version];
         match versions.into_iter().flatten().find(|version| !matches!(version.as_str(), "TLS10" | "TLS11" | "TLS12" | "TLS13")) {

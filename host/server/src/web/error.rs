@@ -58,6 +58,9 @@ pub(crate) enum WebError {
     /// Whoever started the server allowed no requests that end or reload it.
     #[error("lifecycle API is not enabled; start with --web.enable-lifecycle, or send SIGHUP or SIGTERM")]
     LifecycleDisabled,
+    /// Whoever started the server allowed nobody to write to it.
+    #[error("remote write receiver needs to be enabled with --web.enable-remote-write-receiver")]
+    WriteDisabled,
     /// Whoever started the server allowed no deletion and no snapshots over HTTP.
     #[error("admin APIs disabled; start with --web.enable-admin-api")]
     AdminDisabled,
@@ -90,7 +93,7 @@ impl WebError {
             Self::WriteForm { .. } | Self::OtlpForm { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Reload(_) | Self::Write(_) | Self::Parameter { .. } => StatusCode::BAD_REQUEST,
             Self::NotReady => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
+            Self::WriteDisabled | Self::NoSuchPath { .. } | Self::NoSuchPlugin { .. } => StatusCode::NOT_FOUND,
         }
     }
 
@@ -107,7 +110,7 @@ impl WebError {
             Self::ForeignHost { .. } => "host",
             Self::ForeignOrigin { .. } => "origin",
             Self::Reload(_) => "configuration",
-            Self::LifecycleDisabled | Self::AdminDisabled => "disabled",
+            Self::LifecycleDisabled | Self::AdminDisabled | Self::WriteDisabled => "disabled",
             Self::NotReady => "starting",
             Self::NoSuchPath { .. } => "path",
             Self::NoSuchPlugin { .. } => "plugin",

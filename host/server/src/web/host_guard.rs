@@ -20,18 +20,25 @@ use super::error::WebError;
 pub(crate) struct HostPolicy {
     /// Lower case, without a port.
     hosts: Vec<String>,
+    /// Users are asked for their password, so a page of strangers gets nowhere by a name.
+    has_users: bool,
 }
 
 impl HostPolicy {
     /// `hosts` is `web.hosts` of the configuration: names or addresses; a port is allowed and ignored.
     pub(crate) fn new<H: AsRef<str>>(hosts: impl IntoIterator<Item = H>) -> Self {
-        Self { hosts: hosts.into_iter().map(|host| without_port(host.as_ref().trim()).to_ascii_lowercase()).collect() }
+        Self { hosts: hosts.into_iter().map(|host| without_port(host.as_ref().trim()).to_ascii_lowercase()).collect(), has_users: false }
+    }
+
+    /// Every name may be used where users are asked for a password; pages of other sites stay out.
+    pub(crate) fn with_users(self, has_users: bool) -> Self {
+        Self { has_users, ..self }
     }
 
     /// Whether a `Host` header may pass.
     pub(crate) fn allows(&self, host: &str) -> bool {
         let name = without_port(host.trim()).trim_end_matches('.').to_ascii_lowercase();
-        is_loopback(&name) || self.hosts.contains(&name)
+        self.has_users || is_loopback(&name) || self.hosts.contains(&name)
     }
 
     /// Why a request must not pass, or `None`.

@@ -4,6 +4,8 @@
 //! read again; [`App::start`] makes the rest work. Scraping, rules and delivery are elsewhere: they come in through [`Control`].
 
 mod accept;
+mod access;
+mod authentication;
 mod delete;
 mod error;
 mod failures;
@@ -20,6 +22,7 @@ mod prometheus;
 mod rescue;
 mod sql;
 mod state;
+mod tls;
 mod stats;
 mod write;
 
@@ -49,14 +52,16 @@ use tower_http::compression::predicate::SizeAbove;
 use crate::ingest::RemoteWrite;
 use crate::schedule::TargetStatus;
 pub(crate) use accept::ResultForm;
+pub(crate) use access::with_access;
 use error::WebError;
 pub(crate) use host_guard::HostPolicy;
 pub(crate) use options::WebOptions;
 use prometheus::PromqlAccess;
-pub(crate) use prometheus::{Parameters, answer_offline};
+pub(crate) use prometheus::{Parameters, PromqlOptions, answer_offline};
 pub(crate) use sql::encode as encode_result;
 pub(crate) use sql::parameter as sql_parameter;
 pub(crate) use stats::ServerStats;
+pub(crate) use tls::server_config as tls_server_config;
 
 /// How long open requests may go on after the stop signal.
 const GRACE: Duration = Duration::from_secs(10);
@@ -175,14 +180,31 @@ pub(crate) fn router(app: Arc<App>, hosts: HostPolicy) -> Router {
         .layer(middleware::from_fn_with_state(app, count_request))
 }
 
-/// Serves until `stop` ends; requests that are open then have ten seconds to finish.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
+/// Serves until `stop` ends, in TLS if there is a configuration for it; requests that are open then have ten seconds to finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let listener = listen::BoundedListener::new(listener);
+    match tls {
+        None => serve_on(listener, router, stop).await,
+        Some(config) => serve_on(tls::TlsListener::new(listener, config), router, stop).await,
+    }
+}
+
+async fn serve_on<L>(listener: L, router: Router, stop: impl Future<Output = ()> + Send + 'static) -> io::Result<()>
+where
+    L: axum::serve::Listener,
+    L::Addr: std::fmt::Debug,
+{
     let (stopped, mut is_stopped) = tokio::sync::watch::channel(false);
     let signal = async move {
         stop.await;
         stopped.send_replace(true);
     };
-    let serving = axum::serve(listen::BoundedListener::new(listener), router).with_graceful_shutdown(signal);
+    let serving = axum::serve(listener, router).with_graceful_shutdown(signal);
     let out_of_patience = async move {
         // An error means that the sender is gone without a stop: then only the server itself ends this.
         if is_stopped.wait_for(|stopped| *stopped).await.is_err() {

@@ -14,12 +14,20 @@ pub(crate) struct WebOptions {
     pub(crate) is_lifecycle_enabled: bool,
     /// Whether `/api/v1/admin/tsdb/*` works. Prometheus: `--web.enable-admin-api`, off.
     pub(crate) is_admin_enabled: bool,
+    /// Whether `/api/v1/write` works. Prometheus: `--web.enable-remote-write-receiver`, off.
+    pub(crate) is_remote_write_enabled: bool,
     /// What `/api/v1/status/flags` shows.
     pub(crate) flags: BTreeMap<String, String>,
 }
 
 impl Default for WebOptions {
     fn default() -> Self {
-        Self { promql: PromqlOptions::default(), is_lifecycle_enabled: true, is_admin_enabled: true, flags: BTreeMap::new() }
+        Self {
+            promql: PromqlOptions::default(),
+            is_lifecycle_enabled: true,
+            is_admin_enabled: true,
+            is_remote_write_enabled: true,
+            flags: BTreeMap::new(),
+        }
     }
 }

@@ -81,7 +81,7 @@ impl Server {
         let app = Arc::new(App::new(Arc::new(ServerStats::default()), WebOptions::default()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async { drop(stopped.await) };
-        let task = tokio::spawn(serve(listener, router(Arc::clone(&app), HostPolicy::new(["mon.example"])), stopped));
+        let task = tokio::spawn(serve(listener, None, router(Arc::clone(&app), HostPolicy::new(["mon.example"])), stopped));
         Self { address, app, control: Arc::default(), data: tempfile::tempdir().unwrap(), stop, task }
     }
 

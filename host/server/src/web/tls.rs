@@ -26,7 +26,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What rustls needs, from the section of the web configuration; the error is for people.
 pub(crate) fn server_config(section: &TlsSection) -> Result<Arc<ServerConfig>, String> {
     let certificates = pem(section.cert.as_deref(), section.cert_file.as_deref(), "certificate", |bytes| {
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+        let chain: Vec<CertificateDer<'static>> =
+            CertificateDer::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         if chain.is_empty() { Err("there is no certificate in it".to_owned()) } else { Ok(chain) }
     })?;
     let key = pem(section.key.as_deref(), section.key_file.as_deref(), "key", |bytes| {
@@ -41,7 +42,8 @@ pub(crate) fn server_config(section: &TlsSection) -> Result<Arc<ServerConfig>, S
         (false, true) => &[&rustls::version::TLS13],
         (false, false) => rustls::DEFAULT_VERSIONS,
     };
-    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).map_err(|error| error.to_string())?;
+    let builder =
+        ServerConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions).map_err(|error| error.to_string())?;
     let builder = match section.client_auth_type.as_deref().unwrap_or_default() {
         "" | "NoClientCert" | "RequestClientCert" => builder.with_no_client_auth(),
         auth @ ("VerifyClientCertIfGiven" | "RequireAndVerifyClientCert") => {
@@ -56,12 +58,15 @@ pub(crate) fn server_config(section: &TlsSection) -> Result<Arc<ServerConfig>, S
             let verifier = if auth == "VerifyClientCertIfGiven" { verifier.allow_unauthenticated() } else { verifier };
             builder.with_client_cert_verifier(verifier.build().map_err(|error| error.to_string())?)
         }
-        other => return Err(format!("client_auth_type {other} asks for certificates that nobody verifies; use RequireAndVerifyClientCert")),
+        other => {
+            return Err(format!("client_auth_type {other} asks for certificates that nobody verifies; use RequireAndVerifyClientCert"));
+        }
     };
     if !section.client_allowed_sans.is_empty() {
         return Err("client_allowed_sans is not supported yet; choose clients by client_ca_file".to_owned());
     }
-    let mut config = builder.with_single_cert(certificates, key).map_err(|error| format!("the certificate and its key do not fit: {error}"))?;
+    let mut config =
+        builder.with_single_cert(certificates, key).map_err(|error| format!("the certificate and its key do not fit: {error}"))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -22,6 +22,9 @@ const MAX_MESSAGE_BYTES: usize = 64 << 20;
 
 /// Stores the samples of a body. What became of them stands in the headers of the answer, as senders of 2.0 want it.
 pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, WebError> {
+    if !app.options.is_remote_write_enabled {
+        return Err(WebError::WriteDisabled);
+    }
     let version = version(&headers)?;
     app.running()?;
     // Bodies become large in memory: some at a time, the others wait.

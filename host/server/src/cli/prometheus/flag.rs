@@ -257,13 +257,17 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_value_and_of_a_switch_are_read() {
-        let flags = read(&["--storage.tsdb.path=/data", "--config.file", "p.yml", "--web.enable-lifecycle", "--no-scrape.adjust-timestamps"]).unwrap();
+        let flags =
+            read(&["--storage.tsdb.path=/data", "--config.file", "p.yml", "--web.enable-lifecycle", "--no-scrape.adjust-timestamps"])
+                .unwrap();
         assert_eq!((flags.value("storage.tsdb.path"), flags.value("config.file")), ("/data", "p.yml"));
         assert!(flags.is_on("web.enable-lifecycle") && !flags.is_on("scrape.adjust-timestamps") && !flags.is_on("web.enable-admin-api"));
         assert_eq!((flags.value("query.timeout"), flags.given("query.timeout")), ("2m", None));
         assert_eq!(flags.without_effect(), ["scrape.adjust-timestamps"]);
         assert_eq!(flags.shown()["web.enable-lifecycle"], "true");
-        let flags = read(&["--enable-feature=a,b", "--enable-feature=c", "--storage.tsdb.no-lockfile", "--no-storage.tsdb.wal-compression"]).unwrap();
+        let flags =
+            read(&["--enable-feature=a,b", "--enable-feature=c", "--storage.tsdb.no-lockfile", "--no-storage.tsdb.wal-compression"])
+                .unwrap();
         assert_eq!(flags.all("enable-feature"), ["a,b", "c"]);
         assert!(flags.is_on("storage.tsdb.no-lockfile") && !flags.is_on("storage.tsdb.wal-compression"));
     }

@@ -65,7 +65,7 @@ pub(super) fn run(command: &PromqlCommand, output: &mut Output) -> anyhow::Resul
             expr
         }
     };
-    writeln!(output, "{expr}")?;
+    writeln!(output, "{}", expr.pretty())?;
     Ok(SUCCESS)
 }
 

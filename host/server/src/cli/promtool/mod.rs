@@ -5,6 +5,7 @@ mod check_config;
 mod check_metrics;
 mod check_rules;
 mod check_server;
+mod check_web_config;
 mod duplicate_rule;
 mod exposition;
 mod go_text;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::output::{Output, is_closed_output};
+use super::prometheus::version;
 
 /// Fine.
 const SUCCESS: u8 = 0;
@@ -32,12 +34,9 @@ const FAILURE: u8 = 1;
 /// `--lint-fatal`, or a problem that `check metrics` found.
 const LINT: u8 = 3;
 
-/// What the server tools of Prometheus call themselves; the line that scripts look at.
-const VERSION: &str = concat!("2.48.0 (cepmon ", env!("CARGO_PKG_VERSION"), ")");
-
 /// Tooling for the Prometheus monitoring system, by cepmon.
 #[derive(Debug, Parser)]
-#[command(name = "promtool", version = VERSION, disable_help_subcommand = true, max_term_width = 110)]
+#[command(name = "promtool", disable_help_subcommand = true, max_term_width = 110)]
 struct Promtool {
     /// Enable experimental commands
     #[arg(long, global = true)]
@@ -74,6 +73,8 @@ enum Command {
 enum CheckCommand {
     /// Check if the config files are valid or not
     Config(check_config::ConfigArgs),
+    /// Check if the web config files are valid or not
+    WebConfig(check_web_config::WebConfigArgs),
     /// Check if the rule files are valid or not
     Rules(check_rules::RulesArgs),
     /// Pass Prometheus metrics over stdin to lint them for consistency and correctness
@@ -107,7 +108,11 @@ enum Format {
 
 /// Runs a command line without the program's name.
 pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = std::iter::once(OsString::from("promtool")).chain(arguments);
+    let arguments: Vec<OsString> = std::iter::once(OsString::from("promtool")).chain(arguments).collect();
+    if arguments.get(1).is_some_and(|argument| argument == "--version") {
+        io::stdout().write_all(version("promtool").as_bytes()).ok();
+        return ExitCode::from(SUCCESS);
+    }
     let promtool = match Promtool::try_parse_from(arguments) {
         Ok(promtool) => promtool,
         Err(error) => {
@@ -136,6 +141,7 @@ pub(crate) fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(promtool: Promtool, output: &mut Output) -> anyhow::Result<u8> {
     match promtool.command {
         Command::Check(CheckCommand::Config(args)) => check_config::run(&args, output),
+        Command::Check(CheckCommand::WebConfig(args)) => Ok(check_web_config::run(&args)),
         Command::Check(CheckCommand::Rules(args)) => check_rules::run(&args, output),
         Command::Check(CheckCommand::Metrics(args)) => check_metrics::run(&args, output),
         Command::Check(CheckCommand::Healthy(args)) => check_server::run(&args, "/-/healthy"),
