@@ -40,6 +40,8 @@ mod languages;
 mod licence;
 /// Log files that are followed.
 mod logs;
+/// Prometheus's command line.
+mod prometheus_flags;
 /// What the README promises.
 mod promises;
 /// Prometheus's HTTP API.
@@ -48,6 +50,8 @@ mod prometheus_api;
 mod prometheus_compared;
 /// Remote write 2.0 and OTLP.
 mod prometheus_push;
+/// promtool beside Debian's.
+mod promtool;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
 /// Walking the sources, for the others.

@@ -57,7 +57,7 @@ pub fn parse_labels(text: &str) -> Result<LabelSet, String> {
     if text == "{}" {
         return Ok(LabelSet::default());
     }
-    let expr = crate::parse(text).map_err(|error| format!("{text}: {error}"))?;
+    let expr = crate::parse(text).map_err(|error| error.to_string())?;
     match expr.kind {
         ExprKind::Selector(selector) => Ok(LabelSet::from_pairs(selector.matchers.iter().map(|matcher| (matcher.name(), matcher.value())))),
         _ => Err(format!("{text:?} is no series")),
