@@ -1,10 +1,16 @@
 //! The server with the command line of Prometheus: switches, limits, retention, prefix, users and TLS.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
-use cepmon_tests::{PATIENCE, bundled_plugins, cepmon, closed_port, http, wait_for};
+use cepmon_tests::{PATIENCE, Shelf, bundled_plugins, cepmon, closed_port, http, wait_for};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 /// `alice`, `test`; a low cost, so that a dev build answers at once.
 const USERS: &str = "basic_auth_users: {alice: \"$2b$04$PRqXP0QW6ltAQ7J5uLM.CejXa7W5aXGByZfmgFzBkUchNRA/Yls8i\"}\n";
@@ -62,7 +68,7 @@ impl Server {
 fn a_compose_file_can_keep_its_command() {
     let arguments = [
         "--config.file=prometheus.yml",
-        "--storage.tsdb.path=prometheus",
+        "--storage.tsdb.path=tsdb",
         "--storage.tsdb.retention.time=30d",
         "--storage.tsdb.retention.size=10GB",
         "--web.console.libraries=/usr/share/prometheus/console_libraries",
@@ -74,7 +80,7 @@ fn a_compose_file_can_keep_its_command() {
     ];
     let server = start(folder(), &arguments);
     server.wait_until_ready("/-/ready");
-    assert!(server.folder.path().join("prometheus/MANIFEST").is_file());
+    assert!(server.folder.path().join("tsdb/MANIFEST").is_file());
     assert_eq!(server.get("/api/v1/status/runtimeinfo").json()["data"]["storageRetention"], "30d or 10GiB");
     let flags = server.get("/api/v1/status/flags").json();
     assert_eq!(flags["data"]["query.max-samples"], "100");
@@ -121,6 +127,31 @@ fn users_are_asked_for_their_password_on_every_path() {
     assert_eq!((ask(alice_wrong).status, ask(bob).status, ask("Bearer YWxpY2U6dGVzdA==").status), (401, 401, 401));
     let allowed = ask("Basic YWxpY2U6dGVzdA==");
     assert_eq!((allowed.status, allowed.header("x-frame-options")), (200, Some("deny")));
+}
+
+#[test]
+fn a_certificate_makes_it_https() {
+    let certificates = Shelf::authority().parent().unwrap().to_path_buf();
+    let folder = folder();
+    let section = format!("{{cert_file: {0}/localhost.pem, key_file: {0}/localhost.key.pem, min_version: TLS12}}", certificates.display());
+    fs::write(folder.path().join("web.yml"), format!("tls_server_config: {section}\n")).unwrap();
+    let server = start(folder, &["--web.config.file=web.yml"]);
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(Shelf::authority()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tcp = wait_for("the server", PATIENCE, || TcpStream::connect(server.address).ok());
+    let connection = ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let mut tls = StreamOwned::new(connection, tcp);
+    tls.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    tls.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    // A client that speaks no TLS holds nobody up, and gets nothing.
+    assert!(http::get(server.address, "/-/healthy").is_err());
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) struct DumpArgs {
     #[arg(long, allow_hyphen_values = true, default_value_t = TimestampMs::MAX)]
     max_time: TimestampMs,
     /// Series selector; can be specified multiple times
-    #[arg(long = "match", default_value = "{__name__=~\"(?s:.*)\"}")]
+    #[arg(long = "match")]
     selectors: Vec<String>,
     /// Taken for the sake of scripts; nothing is written while a directory is read
     #[arg(long, hide = true)]
@@ -124,16 +124,19 @@ fn open(dir: &Path) -> anyhow::Result<Storage> {
 
 fn each_series(args: &DumpArgs, mut each: impl FnMut(&SeriesSamples) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let storage = open(&args.dir)?;
-    let selectors: Vec<Vec<Matcher>> = args.selectors.iter().map(|text| parse_selector(text)).collect::<anyhow::Result<_>>()?;
+    let mut selectors: Vec<Vec<Matcher>> = args.selectors.iter().map(|text| parse_selector(text)).collect::<anyhow::Result<_>>()?;
+    if selectors.is_empty() {
+        selectors.push(Vec::new());
+    }
     let mut seen = std::collections::HashSet::new();
-    for (index, matchers) in selectors.iter().enumerate() {
+    for matchers in &selectors {
         for series in
             storage.snapshot().scan_samples(&SampleScan { matchers: matchers.clone(), start: args.min_time, end: args.max_time })?
         {
             let series = series?;
             // Selectors may overlap.
             let is_first = selectors.len() == 1 || seen.insert(series.id);
-            if index == 0 || is_first {
+            if is_first {
                 each(&series)?;
             }
         }
