@@ -34,6 +34,16 @@ fn history() -> (String, BTreeSet<String>) {
     (text, rows)
 }
 
+/// Ends the process when the test ends.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// Writes the history and makes blocks of it; `None` where there is no promtool.
 fn blocks(folder: &Path) -> Option<BTreeSet<String>> {
     let program = compared_program("promtool")?;
@@ -166,21 +176,25 @@ fn the_head_of_a_prometheus_that_was_killed_is_imported() {
     );
     fs::write(settings.folder().join("prometheus.yml"), config).unwrap();
     let address = closed_port();
-    let mut prometheus: Child = Command::new(program)
-        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=old", &format!("--web.listen-address={address}")])
-        .current_dir(settings.folder())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut prometheus = Running(
+        Command::new(program)
+            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=old", &format!("--web.listen-address={address}")])
+            .current_dir(settings.folder())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap(),
+    );
     let count = || {
-        let answer = http::get(address, "/api/v1/query?query=count_over_time(orders_total%5B1h%5D)").ok()?.json();
+        let answer = http::get(address, "/api/v1/query?query=count_over_time(orders_total%5B1h%5D)").ok()?;
+        // 503 until it has started.
+        let answer = (answer.status == 200).then(|| answer.json())?;
         answer["data"]["result"][0]["value"][1].as_str()?.parse::<u64>().ok()
     };
     // More than a chunk of 120 samples, so that there are files in chunks_head too.
     wait_until("Prometheus to scrape", PATIENCE, || count().is_some_and(|count| count > 150));
     let before = wait_for("an answer of Prometheus", PATIENCE, count);
-    prometheus.kill().unwrap();
-    prometheus.wait().unwrap();
+    prometheus.0.kill().unwrap();
+    prometheus.0.wait().unwrap();
     for _ in 0..2 {
         let finished = import(&settings, &["prometheus", "old"]);
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);

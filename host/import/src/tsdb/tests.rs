@@ -1,3 +1,5 @@
+//! The reader over tiny data directories: both index versions, selection, damage, the head, archives.
+
 use std::fs;
 use std::path::Path;
 
