@@ -260,3 +260,17 @@ fn the_names_of_self_monitoring_rules_have_values() {
     let group = page.lines().find(|line| line.starts_with("prometheus_rule_group_interval_seconds{")).unwrap();
     assert!(group.ends_with("rules.yml;shop\"} 1"), "{group}");
 }
+
+#[test]
+fn every_page_of_prometheus_is_there() {
+    let host = Host::with_config("scrape_configs: []\n");
+    for path in ["/graph", "/query", "/alerts", "/rules", "/targets", "/service-discovery", "/status", "/tsdb-status", "/config", "/flags"]
+    {
+        let page = host.get(&format!("{path}?g0.expr=up&g0.tab=1"));
+        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
+        assert!(page.text().contains("/ui/pages.js"), "{path}");
+    }
+    for script in ["pages", "api", "graph", "chart", "rules", "pools", "status"] {
+        assert_eq!(host.get(&format!("/ui/{script}.js")).status, 200, "{script}");
+    }
+}

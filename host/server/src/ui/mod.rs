@@ -1,5 +1,6 @@
-//! The page at `/`: plain HTML, CSS and JavaScript, embedded in the binary, without a build step and without anything from
-//! elsewhere. This file only lists the assets; the page gets its data from `/api/v1/cepmon/state` and `/api/v1/sql`.
+//! The pages: plain HTML, CSS and JavaScript, embedded in the binary, without a build step and without anything from elsewhere. This file
+//! only lists the assets. The page at `/` gets its data from `/api/v1/cepmon/state` and `/api/v1/sql`, the pages at Prometheus's paths
+//! from Prometheus's API.
 
 /// A file of the page.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// All files of the page.
-pub(crate) const ASSETS: [Asset; 9] = [
+pub(crate) const ASSETS: [Asset; 27] = [
     Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
     Asset { path: "/ui/style.css", content_type: CSS, text: include_str!("style.css") },
     Asset { path: "/ui/icon.svg", content_type: "image/svg+xml", text: include_str!("icon.svg") },
@@ -27,7 +28,30 @@ pub(crate) const ASSETS: [Asset; 9] = [
     Asset { path: "/ui/targets.js", content_type: SCRIPT, text: include_str!("targets.js") },
     Asset { path: "/ui/plugins.js", content_type: SCRIPT, text: include_str!("plugins.js") },
     Asset { path: "/ui/sql.js", content_type: SCRIPT, text: include_str!("sql.js") },
+    pages("/graph"),
+    pages("/query"),
+    pages("/alerts"),
+    pages("/rules"),
+    pages("/targets"),
+    pages("/service-discovery"),
+    pages("/status"),
+    pages("/tsdb-status"),
+    pages("/config"),
+    pages("/flags"),
+    Asset { path: "/ui/pages.css", content_type: CSS, text: include_str!("pages.css") },
+    Asset { path: "/ui/pages.js", content_type: SCRIPT, text: include_str!("pages.js") },
+    Asset { path: "/ui/api.js", content_type: SCRIPT, text: include_str!("api.js") },
+    Asset { path: "/ui/graph.js", content_type: SCRIPT, text: include_str!("graph.js") },
+    Asset { path: "/ui/chart.js", content_type: SCRIPT, text: include_str!("chart.js") },
+    Asset { path: "/ui/rules.js", content_type: SCRIPT, text: include_str!("rules.js") },
+    Asset { path: "/ui/pools.js", content_type: SCRIPT, text: include_str!("pools.js") },
+    Asset { path: "/ui/status.js", content_type: SCRIPT, text: include_str!("status.js") },
 ];
+
+/// A page of Prometheus: the same frame everywhere, which the script fills by its path.
+const fn pages(path: &'static str) -> Asset {
+    Asset { path, content_type: HTML, text: include_str!("pages.html") }
+}
 
 /// What the browser may do on the page's behalf: load these files and talk to this server; no inline script, no frame around it,
 /// no form to elsewhere. A metric name or label that slipped past the escaping could still do nothing.
