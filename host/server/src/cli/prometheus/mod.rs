@@ -197,3 +197,39 @@ fn number(flags: &Flags, name: &str) -> anyhow::Result<usize> {
     let text = flags.value(name);
     text.parse().map_err(|_| anyhow!("cannot use --{name} \"{text}\": want a whole number"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(arguments: &[&str]) -> Result<(ServeArgs, Overrides), String> {
+        match flag::parse(&arguments.iter().map(|argument| (*argument).to_owned()).collect::<Vec<_>>())? {
+            Asked::Serve(flags) => decide(&flags).map_err(|error| format!("{error:#}")),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
+    #[test]
+    fn retention_is_what_is_reached_first_and_fifteen_days_if_nobody_says_it() {
+        let kept = |arguments: &[&str], configured: Retention| decided(arguments).unwrap().1.metrics_retention(&configured);
+        let days = |days: u64| Some(Duration::from_secs(days * 86_400));
+        let by_file = Retention { time: days(3), bytes: None };
+        let both = ["--storage.tsdb.retention.time=30d", "--storage.tsdb.retention.size=10GB"];
+        assert_eq!(kept(&both, by_file), Retention { time: days(30), bytes: Some(10 << 30) });
+        assert_eq!(kept(&["--storage.tsdb.retention.size=512MB"], by_file), Retention { time: None, bytes: Some(512 << 20) });
+        assert_eq!(kept(&["--storage.tsdb.retention=1w"], by_file).time, days(7));
+        assert_eq!(kept(&[], by_file), by_file);
+        assert_eq!(kept(&[], Retention::default()), Retention { time: days(15), bytes: None });
+    }
+
+    #[test]
+    fn addresses_and_prefixes_are_read_as_in_go() {
+        let (args, overrides) = decided(&["--web.listen-address=:9091", "--web.external-url=http://mon.example/a/b/"]).unwrap();
+        assert_eq!(args.listen.as_deref(), Some("0.0.0.0:9091"));
+        assert_eq!((overrides.route_prefix.as_str(), overrides.external_url.as_deref()), ("/a/b", Some("http://mon.example/a/b")));
+        let (args, overrides) = decided(&["--web.external-url=http://mon.example/a", "--web.route-prefix=/"]).unwrap();
+        assert_eq!((args.listen.as_deref(), overrides.route_prefix.as_str()), (Some("127.0.0.1:9090"), ""));
+        assert!(decided(&["--web.listen-address=9090"]).unwrap_err().contains("\"9090\""));
+        assert!(decided(&["--web.external-url='http://x'"]).unwrap_err().contains("quotes"));
+    }
+}

@@ -6,6 +6,8 @@ mod check_metrics;
 mod check_rules;
 mod check_server;
 mod check_web_config;
+#[cfg(test)]
+mod conformance;
 mod duplicate_rule;
 mod exposition;
 mod go_text;

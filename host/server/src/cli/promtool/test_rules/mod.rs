@@ -80,6 +80,13 @@ pub(super) fn run(command: &TestCommand, output: &mut Output) -> anyhow::Result<
     Ok(if has_failed { FAILURE } else { SUCCESS })
 }
 
+/// What is wrong with a file's tests, of all groups or of those that are named.
+#[cfg(test)]
+pub(super) fn test_one(path: &Path, names: &[Regex], ignores_unknown: bool) -> Vec<String> {
+    let args = TestArgs { files: Vec::new(), run: Vec::new(), diff: false, junit: None, ignore_unknown_fields: ignores_unknown };
+    test_file(path, &args, names, &mut Junit::default())
+}
+
 /// What is wrong with a file's tests, in order; nothing if they pass.
 fn test_file(path: &Path, args: &TestArgs, names: &[Regex], junit: &mut Junit) -> Vec<String> {
     let file = match UnitTestFile::read(path) {
