@@ -9,6 +9,7 @@ mod clock;
 mod chain;
 mod host_name;
 mod glob;
+mod selector;
 mod prepare;
 mod stored_state;
 mod overrides;

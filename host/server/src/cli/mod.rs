@@ -21,7 +21,6 @@ mod printable;
 mod prometheus;
 mod promql;
 mod promtool;
-mod selector;
 mod serve;
 mod set_aside;
 mod sql;

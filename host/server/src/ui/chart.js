@@ -2,8 +2,10 @@
 
 import { element } from "./dom.js";
 
-const WIDTH = 1140;
+const MAX_WIDTH = 1140;
 const HEIGHT = 340;
+/** Room for a time below the chart. */
+const TIME_WIDTH = 110;
 const LEFT = 64;
 const RIGHT = 12;
 const TOP = 12;
@@ -13,11 +15,15 @@ const COLOURS = 8;
 /** Series named beside the pointer. */
 const MAX_READINGS = 12;
 
+/** As many units wide as the page has pixels, so that letters have their size on a telephone too. */
+let width = MAX_WIDTH;
+
 /** Draws series `{name, points: [[seconds, value]]}` over `{start, end, step}` in seconds. */
 export function chart(series, span) {
   if (series.length === 0) return element("p", { class: "empty" }, "No series has values in this range.");
   const hidden = new Set();
   const frame = element("div", { class: "frame chart" });
+  width = Math.max(340, Math.min(MAX_WIDTH, document.documentElement.clientWidth - 56));
   const draw = () => frame.replaceChildren(plot(series, hidden, span), legend(series, hidden, draw));
   draw();
   return frame;
@@ -26,11 +32,11 @@ export function chart(series, span) {
 function plot(series, hidden, span) {
   const visible = series.map((one, index) => ({ ...one, index })).filter(({ index }) => !hidden.has(index));
   const [low, high] = extent(visible);
-  const x = (time) => LEFT + ((time - span.start) / (span.end - span.start)) * (WIDTH - LEFT - RIGHT);
+  const x = (time) => LEFT + ((time - span.start) / (span.end - span.start)) * (width - LEFT - RIGHT);
   const y = (value) => TOP + (1 - (value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
-  const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", tabindex: "0", "aria-label": `${visible.length} series over time` });
+  const root = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", tabindex: "0", "aria-label": `${visible.length} series over time` });
   for (const value of ticks(low, high)) {
-    root.append(svg("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }));
+    root.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }));
     root.append(svg("text", { class: "tick", x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, number(value)));
   }
   for (const time of timeTicks(span)) {
@@ -74,7 +80,7 @@ function readings(root, visible, span, x, y) {
     if (found.length > MAX_READINGS) lines.push(["", `and ${found.length - MAX_READINGS} more`]);
     cursor.setAttribute("x1", x(at));
     cursor.setAttribute("x2", x(at));
-    const isLeft = x(at) < WIDTH / 2;
+    const isLeft = x(at) < width / 2;
     const left = isLeft ? x(at) + 12 : LEFT;
     const anchor = isLeft ? "start" : "end";
     const place = isLeft ? left : x(at) - 12;
@@ -87,8 +93,8 @@ function readings(root, visible, span, x, y) {
   const hide = () => [cursor, panel].forEach((mark) => mark.setAttribute("visibility", "hidden"));
   root.addEventListener("pointermove", (event) => {
     const box = root.getBoundingClientRect();
-    const place = ((event.clientX - box.left) / box.width) * WIDTH;
-    show(span.start + ((place - LEFT) / (WIDTH - LEFT - RIGHT)) * (span.end - span.start));
+    const place = ((event.clientX - box.left) / box.width) * width;
+    show(span.start + ((place - LEFT) / (width - LEFT - RIGHT)) * (span.end - span.start));
   });
   root.addEventListener("pointerleave", hide);
   root.addEventListener("blur", hide);
@@ -148,7 +154,7 @@ function ticks(low, high) {
 
 function timeTicks({ start, end }) {
   const steps = [1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000];
-  const step = steps.find((candidate) => (end - start) / candidate <= 9) ?? steps.at(-1);
+  const step = steps.find((candidate) => (end - start) / candidate <= width / TIME_WIDTH) ?? steps.at(-1);
   const found = [];
   for (let time = Math.ceil(start / step) * step; time <= end; time += step) found.push(time);
   return found;

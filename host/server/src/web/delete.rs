@@ -11,8 +11,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use cepmon_model::{Clock, Matcher};
-use cepmon_query::ast::ExprKind;
+use cepmon_model::Clock;
 use cepmon_storage::{Deletion, DeletionReport, Storage};
 use serde::Serialize;
 
@@ -20,6 +19,7 @@ use super::App;
 use super::error::WebError;
 use super::prometheus::ApiError;
 use crate::clock::SystemClock;
+use crate::selector::parse_selector;
 
 const NS_PER_MS: i64 = 1_000_000;
 
@@ -123,7 +123,8 @@ fn deletion(what: What, parameters: &Parameters) -> Result<Deletion, WebError> {
         return Err(refused(format!("cannot use parameter \"{unknown}\": there are {}", known.join(", "))));
     }
     let of = |wanted: &str| parameters.iter().filter(move |(given, _)| given == wanted).map(|(_, value)| value.clone()).collect::<Vec<_>>();
-    let selectors = of(name).iter().map(|text| selector(text)).collect::<Result<Vec<_>, WebError>>()?;
+    let selectors = of(name).iter().map(|text| parse_selector(text)).collect::<Result<Vec<_>, _>>();
+    let selectors = selectors.map_err(|error| refused(error.to_string()))?;
     if selectors.is_empty() {
         return Err(refused(format!("cannot delete without a parameter \"{name}\": give it a selector such as {{job=\"node\"}}")));
     }
@@ -140,16 +141,6 @@ fn deletion(what: What, parameters: &Parameters) -> Result<Deletion, WebError> {
         return Err(refused("cannot delete from \"start\" to \"end\": the end is before the start".to_owned()));
     }
     Ok(Deletion { selectors, start, end })
-}
-
-/// A selector alone; one that everything matches is refused, as in Prometheus.
-fn selector(text: &str) -> Result<Vec<Matcher>, WebError> {
-    let refused = |problem: String| WebError::Parameter { problem: format!("cannot use selector \"{text}\": {problem}") };
-    let expr = cepmon_query::parse(text).map_err(|error| refused(error.to_string()))?;
-    match expr.kind {
-        ExprKind::Selector(selector) if selector.shift.offset.is_none() && selector.shift.at.is_none() => Ok(selector.matchers),
-        _ => Err(refused("it is not a selector alone, such as up{job=\"node\"}".to_owned())),
-    }
 }
 
 /// Unix seconds, with or without a fraction, or RFC 3339; in nanoseconds.

@@ -17,10 +17,10 @@ use clap::{Args, Subcommand};
 use super::Failure;
 use super::http_client;
 use super::output::Output;
-use super::selector::parse_selector;
 use super::time::parse_time;
 use crate::clock::SystemClock;
 use crate::config;
+use crate::selector::parse_selector;
 use destination::Destination;
 
 /// What `cepmon import` takes.
@@ -72,7 +72,7 @@ pub(super) fn import_openmetrics(file: &Path, data_dir: &Path) -> anyhow::Result
 
 impl ImportOptions {
     fn selection(&self) -> Result<Selection, Failure> {
-        let selectors = self.selectors.iter().map(|text| parse_selector(text)).collect::<anyhow::Result<_>>().map_err(Failure::usage)?;
+        let selectors = self.selectors.iter().map(|text| parse_selector(text)).collect::<Result<_, _>>().map_err(Failure::usage)?;
         let time = |text: &Option<String>| text.as_deref().map(parse_time).transpose().map_err(Failure::usage);
         let (start, end) = (time(&self.start)?.unwrap_or(TimestampMs::MIN), time(&self.end)?.unwrap_or(TimestampMs::MAX));
         if start > end {

@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use super::{SUCCESS, complain, go_text};
 use crate::cli::import;
 use crate::cli::output::Output;
-use crate::cli::selector::parse_selector;
+use crate::selector::parse_selector;
 
 /// What `promtool tsdb` takes.
 #[derive(Debug, Subcommand)]
@@ -124,7 +124,7 @@ fn open(dir: &Path) -> anyhow::Result<Storage> {
 
 fn each_series(args: &DumpArgs, mut each: impl FnMut(&SeriesSamples) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let storage = open(&args.dir)?;
-    let mut selectors: Vec<Vec<Matcher>> = args.selectors.iter().map(|text| parse_selector(text)).collect::<anyhow::Result<_>>()?;
+    let mut selectors: Vec<Vec<Matcher>> = args.selectors.iter().map(|text| parse_selector(text)).collect::<Result<_, _>>()?;
     if selectors.is_empty() {
         selectors.push(Vec::new());
     }

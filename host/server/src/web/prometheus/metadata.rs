@@ -14,7 +14,7 @@ use super::super::error::WebError;
 use super::ApiError;
 use super::answer::success;
 use super::parameter::Parameters;
-use super::selector::selector;
+use crate::selector::parse_selector;
 
 #[derive(Debug, Serialize)]
 struct MetadataBody {
@@ -56,8 +56,8 @@ pub(super) async fn metadata(State(app): State<Arc<App>>, parameters: Parameters
 pub(super) async fn target_metadata(State(app): State<Arc<App>>, parameters: Parameters) -> Result<Response, ApiError> {
     let limit = count(&parameters, "limit")?.unwrap_or(usize::MAX);
     let wanted = parameters.get("metric").map(str::to_owned);
-    let matchers = parameters.get("match_target").map(selector).transpose();
-    let matchers = matchers.map_err(|problem| ApiError::parameter("match_target", problem))?.unwrap_or_default();
+    let matchers = parameters.get("match_target").map(parse_selector).transpose();
+    let matchers = matchers.map_err(|error| ApiError::parameter("match_target", error.to_string()))?.unwrap_or_default();
     let running = app.running()?;
     let is_wanted = |labels: &LabelSet| matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default()));
     let targets: Vec<LabelSet> =

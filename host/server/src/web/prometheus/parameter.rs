@@ -180,6 +180,26 @@ mod tests {
         assert!(of(&[("timeout", "-5")]).duration("timeout").is_err());
     }
 
+    /// Cases of Prometheus's own tests, where they are.
+    #[test]
+    fn prometheuss_cases_of_parameters_hold() {
+        let Ok(folder) = std::env::var("CEPMON_CONFORMANCE") else {
+            eprintln!("skipped: CEPMON_CONFORMANCE names no folder of cases");
+            return;
+        };
+        let cases = std::fs::read_to_string(std::path::Path::new(&folder).join("prometheus/api_params.jsonl")).unwrap();
+        for line in cases.lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            let input = case["input"].as_str().unwrap();
+            let is_read = match case["kind"].as_str().unwrap() {
+                "time" => read_time(input).is_some(),
+                "duration" => duration_ms("step", input).is_ok(),
+                other => panic!("a new kind of case: {other}"),
+            };
+            assert_eq!(is_read, case["valid"].as_bool().unwrap(), "{line}");
+        }
+    }
+
     #[test]
     fn a_limit_of_zero_is_none() {
         assert_eq!(of(&[("limit", "0")]).limit().unwrap(), None);

@@ -10,7 +10,7 @@ use clap::Args;
 use super::open;
 use crate::cli::output::Output;
 use crate::cli::promtool::go_text;
-use crate::cli::selector::parse_selector;
+use crate::selector::parse_selector;
 
 /// Options of `promtool tsdb analyze`.
 #[derive(Debug, Args)]
