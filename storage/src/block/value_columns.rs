@@ -74,3 +74,44 @@ fn pages<'a>(metadata: &'a ParquetMetaData, column: usize, ranges: &[Range<usize
     }
     Some(pages)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use cepmon_model::SeriesId;
+    use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+    use parquet::file::metadata::PageIndexPolicy;
+
+    use super::*;
+    use crate::block::file::PAGE_ROWS;
+    use crate::block::samples::SamplesWriter;
+
+    #[test]
+    fn only_columns_that_say_something_are_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("samples.parquet");
+        let mut writer = SamplesWriter::create(path.clone(), &[]).unwrap();
+        let timestamps: Vec<i64> = (0..PAGE_ROWS as i64).collect();
+        // One page each: whole numbers, eighths, numbers that are no decimal ones, nothing but stale marks.
+        let of_row: [fn(i64) -> f64; 4] = [|row| row as f64, |row| row as f64 / 8.0, |row| (row as f64).sqrt(), |_| cepmon_model::stale_nan()];
+        for (number, value) in of_row.iter().enumerate() {
+            let values: Vec<f64> = timestamps.iter().map(|row| value(*row)).collect();
+            writer.push(SeriesId(number as u64), &timestamps, &values).unwrap();
+        }
+        writer.finish().unwrap();
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
+        let footer = ArrowReaderMetadata::load(&File::open(path).unwrap(), options).unwrap();
+        let of = |pages: &[usize]| {
+            let ranges: Vec<Range<usize>> = pages.iter().map(|page| page * PAGE_ROWS + 5..(page + 1) * PAGE_ROWS - 5).collect();
+            ValueColumns::of(footer.metadata(), &ranges)
+        };
+        let columns = |has_integers: bool, scale: Option<i8>, has_floats: bool| ValueColumns { has_integers, scale, has_floats };
+        assert_eq!(of(&[0]), columns(true, Some(0), false));
+        assert_eq!(of(&[1]), columns(true, Some(3), false));
+        assert_eq!(of(&[0, 1]), columns(true, None, false));
+        assert_eq!(of(&[2]), columns(false, None, true));
+        assert_eq!(of(&[0, 2, 3]), columns(true, Some(0), true));
+        assert_eq!(of(&[3]), columns(false, None, false));
+    }
+}
