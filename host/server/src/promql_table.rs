@@ -13,11 +13,13 @@ use cepmon_storage::{SeriesSamples, Snapshot, Storage};
 #[derive(Debug)]
 pub(crate) struct PromqlTable {
     storage: Arc<Storage>,
+    options: EngineOptions,
 }
 
 impl PromqlTable {
-    pub(crate) fn new(storage: Arc<Storage>) -> Self {
-        Self { storage }
+    /// With the options of all of this process's PromQL, but for the memory, which a statement's is.
+    pub(crate) fn new(storage: Arc<Storage>, options: EngineOptions) -> Self {
+        Self { storage, options }
     }
 }
 
@@ -32,7 +34,7 @@ impl Promql for PromqlTable {
     fn answer(&self, question: &PromqlQuestion) -> Result<Vec<SeriesSamples>, SqlError> {
         let expr = parse(&question.expr)?;
         // SQL's time limit reaches the engine through the interrupt.
-        let mut engine = Engine::new(EngineOptions { max_samples: question.max_samples, ..EngineOptions::default() });
+        let mut engine = Engine::new(EngineOptions { max_samples: question.max_samples, ..self.options.clone() });
         engine.interrupt = Some(Interrupt::from(Arc::clone(&question.is_abandoned)));
         let snapshot = self.storage.snapshot();
         let (start, step_ms) = question.step_ms.map_or((question.end, 1), |step_ms| (question.start, step_ms));
@@ -124,7 +126,7 @@ mod tests {
             let samples: Vec<_> = (0..10).map(|minute| (series, minute * 60_000, minute as f64 * 60.0)).collect();
             storage.append(&samples).unwrap();
         }
-        PromqlTable::new(Arc::new(storage))
+        PromqlTable::new(Arc::new(storage), EngineOptions::default())
     }
 
     fn question(expr: &str) -> PromqlQuestion {

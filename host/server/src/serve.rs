@@ -246,7 +246,7 @@ impl Server {
                 Arc::new(PluginAuditTable::new(Arc::clone(&plugins))),
                 Arc::new(TargetsTable::new(Arc::clone(&pool))),
             ],
-            Some(Arc::new(PromqlTable::new(Arc::clone(&storage)))),
+            Some(Arc::new(PromqlTable::new(Arc::clone(&storage), overrides.web.promql.engine.clone()))),
             sql_options,
         )?;
         let evaluate: Arc<dyn Evaluate> =

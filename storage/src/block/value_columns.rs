@@ -94,7 +94,8 @@ mod tests {
         let mut writer = SamplesWriter::create(path.clone(), &[]).unwrap();
         let timestamps: Vec<i64> = (0..PAGE_ROWS as i64).collect();
         // One page each: whole numbers, eighths, numbers that are no decimal ones, nothing but stale marks.
-        let of_row: [fn(i64) -> f64; 4] = [|row| row as f64, |row| row as f64 / 8.0, |row| (row as f64).sqrt(), |_| cepmon_model::stale_nan()];
+        let of_row: [fn(i64) -> f64; 4] =
+            [|row| row as f64, |row| row as f64 / 8.0, |row| (row as f64).sqrt(), |_| cepmon_model::stale_nan()];
         for (number, value) in of_row.iter().enumerate() {
             let values: Vec<f64> = timestamps.iter().map(|row| value(*row)).collect();
             writer.push(SeriesId(number as u64), &timestamps, &values).unwrap();

@@ -37,3 +37,39 @@ fn remarks_on_rule(group: &RuleGroupEntry, rule: &RuleEntry, default_interval_ms
     }
     remarks
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use cepmon_query::{Engine, MemorySource};
+
+    use super::*;
+
+    /// Rules that others wrote, which are not part of this repository.
+    #[test]
+    fn every_rule_of_others_has_an_answer() {
+        let Some(folder) = std::env::var_os("CEPMON_CONFORMANCE").map(PathBuf::from) else {
+            eprintln!("skipped: CEPMON_CONFORMANCE names no folder");
+            return;
+        };
+        let mut expressions = 0;
+        let files = ["rules_awesome/*.yml", "prometheus/rules/rules.yml", "prometheus/rules/*-*.yml", "prometheus/rules/test.yaml"];
+        for path in files.iter().flat_map(|glob| matching_files(&folder.join(glob).to_string_lossy())) {
+            // Files that are wrong on purpose.
+            let is_bad = path.file_name().is_some_and(|name| name.to_string_lossy().contains("bad"));
+            let Ok(document) = load_document::<RuleFile>(&path) else {
+                assert!(is_bad, "{}", path.display());
+                continue;
+            };
+            for rule in document.file.groups.iter().flat_map(|group| &group.rules).filter(|_| !is_bad) {
+                let text = rule.expr.as_deref().unwrap_or_default();
+                let expr = cepmon_query::parse(text).unwrap_or_else(|error| panic!("{}: {text}: {error}", path.display()));
+                Engine::default().instant(&MemorySource::default(), &expr, 0).unwrap_or_else(|error| panic!("{text}: {error}"));
+                lint(&expr, &NoMetrics);
+                expressions += 1;
+            }
+        }
+        assert!(expressions > 400, "only {expressions}");
+    }
+}

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
+use cepmon_query::EngineOptions;
 use cepmon_sql::{QueryOptions, SqlEngine, SqlOptions};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -139,7 +140,7 @@ fn refusal(url: &str, statement: &str, answer: &Answer) -> anyhow::Error {
 async fn ask_directory(data_dir: &Path, statement: &str, parameters: &[Value], form: ResultForm) -> anyhow::Result<Vec<u8>> {
     let storage = open_data_dir(data_dir)?;
     let spill_dir = std::env::temp_dir().join(format!("cepmon-sql-{}", std::process::id()));
-    let promql = Arc::new(PromqlTable::new(Arc::clone(&storage)));
+    let promql = Arc::new(PromqlTable::new(Arc::clone(&storage), EngineOptions::default()));
     let engine = SqlEngine::new(storage, Vec::new(), Some(promql), SqlOptions::new(&spill_dir))?;
     let options = QueryOptions { parameters: parameters.iter().filter_map(sql_parameter).collect(), ..QueryOptions::default() };
     let answer = engine.query_with(statement, options).await;

@@ -118,6 +118,7 @@ fn decide(flags: &Flags) -> anyhow::Result<(ServeArgs, Overrides)> {
                     lookback_ms: i64::try_from(duration(flags, "query.lookback-delta")?.as_millis())?,
                     max_samples: number(flags, "query.max-samples")?,
                     timeout: duration(flags, "query.timeout")?,
+                    drops_names_late: features.clone().any(|feature| feature == "promql-delayed-name-removal"),
                     ..EngineOptions::default()
                 },
                 max_concurrency: number(flags, "query.max-concurrency")?,
