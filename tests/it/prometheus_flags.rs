@@ -109,6 +109,10 @@ fn every_path_has_the_prefix_of_the_external_address() {
     assert_eq!(server.get("/-/ready").status, 404);
     let root = server.get("/");
     assert_eq!((root.status, root.header("location")), (303, Some("/prom/")));
+    // Addresses in the pages are relative.
+    let page = server.get("/prom/graph");
+    let script = page.text().split("src=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert_eq!(server.get(&format!("/prom/{script}")).status, 200, "{script}");
     assert_eq!(server.get("/prom/api/v1/query?query=1%2B1").json()["data"]["result"][1], "2");
 }
 

@@ -11,7 +11,7 @@ export async function ask(path, parameters = [], signal = AbortSignal.timeout(PA
 export async function askWithNotes(path, parameters = [], signal = AbortSignal.timeout(PATIENCE_MS)) {
   const body = new URLSearchParams(parameters);
   // A query may be longer than a URL.
-  const request = parameters.length > 0 && path.startsWith("/api/v1/query") ? { method: "POST", body, signal } : { signal };
+  const request = parameters.length > 0 && path.startsWith("api/v1/query") ? { method: "POST", body, signal } : { signal };
   const url = request.body || parameters.length === 0 ? path : `${path}?${body}`;
   let response;
   try {

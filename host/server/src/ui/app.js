@@ -25,7 +25,7 @@ async function refresh() {
 async function askState() {
   let response;
   try {
-    response = await fetch("/api/v1/cepmon/state", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    response = await fetch("api/v1/cepmon/state", { signal: AbortSignal.timeout(PATIENCE_MS) });
   } catch {
     throw new Error("The server does not answer");
   }

@@ -106,7 +106,7 @@ async function completeNames() {
     input.value = "";
     text.focus();
   });
-  const names = await ask("/api/v1/label/__name__/values");
+  const names = await ask("api/v1/label/__name__/values");
   byId("graph-metrics").replaceChildren(...names.map((name) => element("option", { value: name })));
 }
 
@@ -151,7 +151,7 @@ function seconds(text) {
 }
 
 async function askInstant(signal) {
-  const { data, warnings, infos } = await askWithNotes("/api/v1/query", [["query", state.expr], ["time", String(endSeconds())]], signal);
+  const { data, warnings, infos } = await askWithNotes("api/v1/query", [["query", state.expr], ["time", String(endSeconds())]], signal);
   return { ...table(data), notes: [...warnings, ...infos] };
 }
 
@@ -160,7 +160,7 @@ async function askRange(signal) {
   const start = end - seconds(state.range);
   const step = Math.max(1, Math.ceil((end - start) / POINTS));
   const parameters = [["query", state.expr], ["start", start], ["end", end], ["step", step], ["limit", MAX_SERIES]];
-  const { data, warnings, infos } = await askWithNotes("/api/v1/query_range", parameters.map(([name, value]) => [name, String(value)]), signal);
+  const { data, warnings, infos } = await askWithNotes("api/v1/query_range", parameters.map(([name, value]) => [name, String(value)]), signal);
   const series = data.result.map(({ metric, values }) => ({
     name: seriesName(metric),
     points: values.map(([time, value]) => [time, Number(value.replace("Inf", "Infinity"))]),

@@ -1,6 +1,6 @@
 //! The pages: plain HTML, CSS and JavaScript, embedded in the binary, without a build step and without anything from elsewhere. This file
 //! only lists the assets. The page at `/` gets its data from `/api/v1/cepmon/state` and `/api/v1/sql`, the pages at Prometheus's paths
-//! from Prometheus's API.
+//! from Prometheus's API. All addresses in them are relative, for servers with a route prefix.
 
 /// A file of the page.
 #[derive(Debug)]
@@ -68,13 +68,15 @@ mod tests {
             for attribute in ["src=\"", "href=\"", " from \"", "url("] {
                 for reference in asset.text.split(attribute).skip(1) {
                     let reference = reference.split(['"', ')']).next().unwrap();
-                    let path = reference.strip_prefix("./").map_or_else(|| reference.to_owned(), |name| format!("/ui/{name}"));
+                    // Relative, so that the pages work behind a prefix: modules lie in ui/, pages above it.
+                    let path = match reference.strip_prefix("./") {
+                        Some(module) => format!("/ui/{module}"),
+                        None if reference.starts_with('#') => continue,
+                        None => format!("/{}", reference.trim_start_matches('.')),
+                    };
+                    assert!(!reference.starts_with('/'), "{}: {reference}", asset.path);
                     let is_asset = ASSETS.iter().any(|other| other.path == path);
-                    assert!(
-                        is_asset || path.starts_with('#') || path.starts_with("/metrics") || path.starts_with("/api/"),
-                        "{}: {reference}",
-                        asset.path
-                    );
+                    assert!(is_asset || path.starts_with("/metrics") || path.starts_with("/api/"), "{}: {reference}", asset.path);
                 }
             }
         }
@@ -97,6 +99,6 @@ mod tests {
                 assert!(!asset.text.contains(forbidden), "{} holds {forbidden}", asset.path);
             }
         }
-        assert_eq!(ASSETS[0].text.matches("<script").count(), ASSETS[0].text.matches("<script type=\"module\" src=\"/ui/").count());
+        assert_eq!(ASSETS[0].text.matches("<script").count(), ASSETS[0].text.matches("<script type=\"module\" src=\"ui/").count());
     }
 }

@@ -7,25 +7,26 @@ import { showAlerts, showRules } from "./rules.js";
 import { showConfig, showFlags, showStatus, showTsdb } from "./status.js";
 import { showDiscovery, showTargetPools } from "./pools.js";
 
-/** Path, name in the menu, what fills the page. */
+/** Name in the path, name in the menu, what fills the page. */
 const PAGES = [
-  ["/graph", "Graph", showGraph],
-  ["/alerts", "Alerts", showAlerts],
-  ["/rules", "Rules", showRules],
-  ["/targets", "Targets", showTargetPools],
-  ["/service-discovery", "Discovery", showDiscovery],
-  ["/status", "Status", showStatus],
-  ["/tsdb-status", "Cardinality", showTsdb],
-  ["/config", "Configuration", showConfig],
-  ["/flags", "Flags", showFlags],
+  ["graph", "Graph", showGraph],
+  ["alerts", "Alerts", showAlerts],
+  ["rules", "Rules", showRules],
+  ["targets", "Targets", showTargetPools],
+  ["service-discovery", "Discovery", showDiscovery],
+  ["status", "Status", showStatus],
+  ["tsdb-status", "Cardinality", showTsdb],
+  ["config", "Configuration", showConfig],
+  ["flags", "Flags", showFlags],
 ];
 
 /** Prometheus 3 calls its graph so. */
-const OTHER_NAMES = { "/query": "/graph" };
+const OTHER_NAMES = { query: "graph" };
 
 async function start() {
-  const path = location.pathname.replace(/\/$/, "");
-  const here = OTHER_NAMES[path] ?? path;
+  // Something may stand before it: the server's route prefix.
+  const last = location.pathname.split("/").pop();
+  const here = OTHER_NAMES[last] ?? last;
   byId("pages").append(
     ...PAGES.map(([target, name]) => element("a", { href: target, "aria-current": target === here ? "page" : undefined }, name)),
   );

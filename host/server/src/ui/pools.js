@@ -41,7 +41,7 @@ export async function showDiscovery(page) {
 }
 
 async function showPools(page, title, targetsOf, view) {
-  const targets = targetsOf(await ask("/api/v1/targets"));
+  const targets = targetsOf(await ask("api/v1/targets"));
   const filter = element("input", { type: "search", placeholder: "Filter by address, label or error", "aria-label": "Filter targets",
     autocomplete: "off", spellcheck: "false" });
   const top = heading(title, plural(targets.length, "target"));

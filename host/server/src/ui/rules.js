@@ -9,7 +9,7 @@ const HEALTH = { ok: "good", err: "bad", unknown: "wait" };
 
 /** Groups of rules, in the order of their files. */
 export async function showRules(page) {
-  const { groups } = await ask("/api/v1/rules");
+  const { groups } = await ask("api/v1/rules");
   page.append(heading("Rules", `${plural(groups.flatMap((group) => group.rules).length, "rule")} in ${plural(groups.length, "group")}`));
   if (groups.length === 0) page.append(empty("No rule file is configured: see rule_files."));
   for (const group of groups) page.append(groupSection(group));
@@ -17,7 +17,7 @@ export async function showRules(page) {
 
 /** Alerting rules, the firing ones first, each with its alerts. */
 export async function showAlerts(page) {
-  const { groups } = await ask("/api/v1/rules", [["type", "alert"]]);
+  const { groups } = await ask("api/v1/rules", [["type", "alert"]]);
   const rules = groups.flatMap((group) => group.rules.map((rule) => ({ ...rule, group: group.name, file: group.file })));
   const order = ["firing", "pending", "inactive"];
   rules.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.name.localeCompare(b.name));
@@ -64,7 +64,7 @@ function alertRule(rule) {
 
 /** An expression that leads to its graph. */
 function expression(query) {
-  return element("a", { class: "mono expression", href: `/graph?${new URLSearchParams([["g0.expr", query], ["g0.tab", "1"]])}` }, query);
+  return element("a", { class: "mono expression", href: `graph?${new URLSearchParams([["g0.expr", query], ["g0.tab", "1"]])}` }, query);
 }
 
 function when(moment) {

@@ -87,7 +87,7 @@ async function ask(statement, accept, signal, maxRows) {
   const headers = { "Content-Type": "application/json", Accept: accept };
   const body = JSON.stringify({ query: statement, max_rows: maxRows });
   try {
-    return await fetch("/api/v1/sql", { method: "POST", headers, body, signal });
+    return await fetch("api/v1/sql", { method: "POST", headers, body, signal });
   } catch (error) {
     throw error.name === "AbortError" ? error : new Error("The server does not answer.");
   }

@@ -18,7 +18,7 @@ const RUNTIME_NAMES = {
 
 /** Build, run time and the Alertmanagers that are told. */
 export async function showStatus(page) {
-  const paths = ["/api/v1/status/runtimeinfo", "/api/v1/status/buildinfo", "/api/v1/alertmanagers"];
+  const paths = ["api/v1/status/runtimeinfo", "api/v1/status/buildinfo", "api/v1/alertmanagers"];
   const [runtime, build, { activeAlertmanagers }] = await Promise.all(paths.map((path) => ask(path)));
   page.append(heading("Status"));
   const facts = Object.entries(RUNTIME_NAMES).map(([key, name]) => [name, words(runtime[key])]);
@@ -29,7 +29,7 @@ export async function showStatus(page) {
 
 /** What the series in memory have most of. */
 export async function showTsdb(page) {
-  const status = await ask("/api/v1/status/tsdb", [["limit", "15"]]);
+  const status = await ask("api/v1/status/tsdb", [["limit", "15"]]);
   const head = status.headStats;
   page.append(heading("Cardinality", `${count(head.numSeries)} series and ${count(head.numLabelPairs)} label pairs in memory`));
   const lists = [
@@ -44,7 +44,7 @@ export async function showTsdb(page) {
 
 /** The configuration in force. */
 export async function showConfig(page) {
-  const { yaml } = await ask("/api/v1/status/config");
+  const { yaml } = await ask("api/v1/status/config");
   const copy = element("button", { type: "button" }, "Copy");
   copy.addEventListener("click", async () => {
     await navigator.clipboard.writeText(yaml);
@@ -57,7 +57,7 @@ export async function showConfig(page) {
 
 /** The command line in Prometheus's words. */
 export async function showFlags(page) {
-  const flags = await ask("/api/v1/status/flags");
+  const flags = await ask("api/v1/status/flags");
   page.append(heading("Flags", "as Prometheus's command line would say them"));
   page.append(section("", Object.entries(flags).map(([name, value]) => [`--${name}`, value])));
 }
