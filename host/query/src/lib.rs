@@ -3,7 +3,9 @@
 //! [`parse`] reads an expression into a checked [`Expr`], [`Engine`] evaluates it over a [`SeriesSource`] (a
 //! [`Snapshot`](cepmon_storage::Snapshot), or [`MemorySource`] in tests) at one time or over a range of times, and gives a [`Value`].
 //! Evaluation is columnar: one column of values per series over all steps, labels worked on once per series.
-//! The crate knows no SQL, no HTTP and no alerts. Native histograms are not here yet: functions over them find nothing.
+//! [`lint`] says what is valid PromQL and hardly meant; it changes no answer.
+//! The crate knows no SQL, no HTTP and no alerts. Native histograms and the start times of counters are not
+//! stored, so that they are not here: functions over histograms find nothing.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 #![deny(missing_docs)]
 
