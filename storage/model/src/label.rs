@@ -182,6 +182,11 @@ impl LabelSetBuilder {
         self.position(name).ok().map(|index| self.pairs[index].1.as_str())
     }
 
+    /// Keeps only labels with such names.
+    pub fn retain(&mut self, mut is_kept: impl FnMut(&str) -> bool) {
+        self.pairs.retain(|(name, _)| is_kept(name));
+    }
+
     /// Labels in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -4,6 +4,8 @@ use std::fmt;
 
 use regex::Regex;
 
+use crate::anchored_regex;
+
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MatchOp {
@@ -43,7 +45,7 @@ impl Matcher {
         let (name, value) = (name.into(), value.into());
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => match Regex::new(&format!("^(?s:{value})$")) {
+            MatchOp::Regex | MatchOp::NotRegex => match anchored_regex(&value) {
                 Ok(regex) => Some(regex),
                 Err(source) => return Err(MatcherError { name, value, source: Box::new(source) }),
             },
