@@ -12,7 +12,6 @@ mod evaluate;
 mod record;
 mod alert;
 mod problem;
-mod secret;
 mod error;
 pub mod rule;
 pub mod config;
@@ -26,9 +25,9 @@ mod testing;
 mod conformance;
 
 pub use alert::{Alert, AlertStatus, Fingerprint};
+pub use cepmon_model::Secret;
 pub use error::Error;
 pub use evaluate::{BoxError, Evaluate, VectorSample};
 pub use notify::{Notifier, NotifierOptions};
 pub use problem::Problem;
 pub use record::{AlertTransition, AttemptStatus, NotificationAttempt, Record};
-pub use secret::Secret;

@@ -16,6 +16,7 @@ use crate::capability::network::address::TargetAddress;
 use crate::cpu::Metered;
 use crate::error::joined;
 use crate::guest::{Answer, Call, Guest, Request};
+use crate::http_options::HttpOptions;
 use crate::limits::Refused;
 use crate::load::LoadedPlugin;
 use crate::tape::Tape;
@@ -29,6 +30,8 @@ pub(crate) struct Asking<'a> {
     /// The target's address for statistics and back-off; empty for log parsers.
     pub(crate) target_name: &'a str,
     pub(crate) target: Option<TargetAddress>,
+    /// What the host adds to requests to the target.
+    pub(crate) http: Option<Arc<HttpOptions>>,
     pub(crate) timeout: Duration,
     /// Whether a failure counts towards back-off.
     pub(crate) may_back_off: bool,
@@ -84,6 +87,7 @@ impl Asking<'_> {
         let _permit = permit.map_err(|_| late())?.map_err(|_| CallError::new(FailureKind::Load, "the plugin is closed"))?;
         let mut call = Call::new(self.target.clone(), deadline, &plugin.context.limits);
         call.tape = std::mem::take(&mut self.tape);
+        call.http.clone_from(&self.http);
         let mut guest = self.guest(call);
         let meter = Arc::clone(guest.meter());
         let asked = Metered::new(guest.ask(&plugin.pre, request), Arc::clone(&meter));

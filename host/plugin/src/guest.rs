@@ -18,7 +18,9 @@ use crate::capability::secrets::Secrets;
 use crate::capability::state::{StateStore, Values};
 use crate::capability::wasi::Wasi;
 use crate::cpu::CpuMeter;
+use crate::credentials::Tokens;
 use crate::grant::Capability;
+use crate::http_options::HttpOptions;
 use crate::limits::{CallLimits, MAX_RESOURCES, MemoryLimiter, TotalMemory};
 use crate::stats::Counters;
 use crate::tape::Tape;
@@ -46,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) host_name: String,
     pub(crate) external_labels: Vec<(String, String)>,
     pub(crate) total_memory: Arc<TotalMemory>,
+    /// Tokens that the host has fetched for requests to targets.
+    pub(crate) tokens: Tokens,
     /// The zero of the guests' monotonic clock.
     pub(crate) started: Instant,
     pub(crate) stuck: crate::capability::beneath::StuckPaths,
@@ -58,6 +62,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) target: Option<TargetAddress>,
+    /// What the host adds to requests to the target.
+    pub(crate) http: Option<Arc<HttpOptions>>,
     pub(crate) deadline: Instant,
     /// What was denied last in this call.
     pub(crate) denied: Option<String>,
@@ -69,7 +75,15 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(target: Option<TargetAddress>, deadline: Instant, limits: &CallLimits) -> Self {
-        Self { target, deadline, denied: None, network_bytes_left: limits.network_bytes, state_bytes_written: 0, tape: Tape::Off }
+        Self {
+            target,
+            http: None,
+            deadline,
+            denied: None,
+            network_bytes_left: limits.network_bytes,
+            state_bytes_written: 0,
+            tape: Tape::Off,
+        }
     }
 }
 

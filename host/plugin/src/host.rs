@@ -14,8 +14,10 @@ use crate::call::Asking;
 use crate::capability::network::address::TargetAddress;
 use crate::capability::secrets::Secrets;
 use crate::capability::state::StateStore;
+use crate::credentials::Tokens;
 use crate::error::suggestion;
 use crate::guest::{Answer, Request, Shared};
+use crate::http_options::HttpOptions;
 use crate::limits::{LimitOverrides, Limits, TotalMemory};
 use crate::manifest::PluginKind;
 use crate::reload::{Entry, Loading};
@@ -79,6 +81,8 @@ pub struct TargetSpec {
     /// Whether the operator wrote the address down himself, rather than a discovery that others can write to. Only then it may be
     /// a link-local or metadata address.
     pub is_static: bool,
+    /// What the host adds to HTTP requests that go to this very target; the guest does not see it.
+    pub http: Option<Arc<HttpOptions>>,
 }
 
 /// A probe's answer.
@@ -144,6 +148,7 @@ impl PluginHost {
             host_name: options.host_name.clone(),
             external_labels: options.external_labels.clone(),
             total_memory: Arc::new(TotalMemory::new(options.limits.total_memory_bytes)),
+            tokens: Tokens::default(),
             started: Instant::now(),
             stuck: Default::default(),
             state: Arc::clone(&options.state),
@@ -285,6 +290,11 @@ impl PluginHost {
         Some(entry.failures(plugin))
     }
 
+    /// Tokens that were fetched for requests.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        &self.inner.shared.tokens
+    }
+
     fn entries(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Arc<Entry>>> {
         self.inner.plugins.read().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -312,6 +322,7 @@ impl PluginHost {
             keep_idle: if is_reused { self.inner.options.limits.idle_guests } else { 0 },
             target_name: target.map_or("", |target| target.address.as_str()),
             target: target.and_then(|target| TargetAddress::parse(&target.address, target.is_static)),
+            http: target.and_then(|target| target.http.clone()),
             timeout,
             may_back_off: true,
             tape: Tape::recording(failures::MAX_BYTES),

@@ -34,6 +34,10 @@ mod record;
 mod recording;
 mod failures;
 mod backoff;
+mod http_options;
+mod credentials;
+mod fetch;
+mod look_up;
 mod guest;
 mod load;
 mod call;
@@ -67,12 +71,15 @@ pub use compare::Changes;
 pub use compile::compile_for_cache;
 pub use error::{CallError, Error, SettingsError};
 pub use exposition::{exposition, failure_text, rows_text, verdict_text};
+pub use fetch::{FetchError, HttpAnswer, HttpRequest};
 pub use grant::{Capability, Grants};
 pub use host::{LineBatch, LogStreamSpec, Options, PluginHost, TargetSpec, Verdict};
+pub use http_options::{HttpAuthorization, HttpOptions, HttpProxy, HttpTls, OAuth2, SecretText};
 pub use install::{InstallPlan, Installed, fetch_upgrade, grant, install, list, plan, remove, revoke, rollback, show, upgradable};
 pub use limits::{LimitOverrides, Limits};
 pub use lock::{LockEntry, LockFile, write_bundled_lock};
 pub use locked::differences;
+pub use look_up::{DnsAnswer, DnsQuestion, LookUpError, look_up};
 pub use manifest::{
     AskedHosts, AskedLimits, AskedPaths, AskedRequests, AskedSecrets, AskedState, Capabilities, MANIFEST_SECTION, Manifest, Metric,
     PluginKind, Setting, SettingKind,

@@ -135,7 +135,7 @@ impl Input {
             Self::Target { address, parameters, settings, timeout_ns } => {
                 let (address, parameters) = (address.clone(), parameters.clone());
                 // What the address may reach does not matter: a replay reaches nothing.
-                let target = TargetSpec { address, parameters, settings: Arc::from(settings.to_string()), is_static: true };
+                let target = TargetSpec { address, parameters, settings: Arc::from(settings.to_string()), is_static: true, http: None };
                 Ok(Asked::Target(target, std::time::Duration::from_nanos(*timeout_ns)))
             }
             Self::Lines { lines, times_ns, labels, settings } => {

@@ -200,7 +200,7 @@ impl TestHost {
 
 /// A target.
 pub(crate) fn target(address: &str) -> TargetSpec {
-    TargetSpec { address: address.to_owned(), parameters: Vec::new(), settings: Arc::from("{}"), is_static: true }
+    TargetSpec { address: address.to_owned(), parameters: Vec::new(), settings: Arc::from("{}"), is_static: true, http: None }
 }
 
 /// Files that may be read.
@@ -253,6 +253,7 @@ fn make_guest(grants: &Grants, plugin: &str, target: Option<TargetAddress>, stat
         host_name: "test-host".to_owned(),
         external_labels: Vec::new(),
         total_memory: Arc::new(TotalMemory::new(limits.total_memory_bytes)),
+        tokens: crate::credentials::Tokens::default(),
         started: Instant::now(),
         stuck: Default::default(),
         state,

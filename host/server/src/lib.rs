@@ -15,6 +15,7 @@ mod stored_state;
 mod overrides;
 mod serve;
 mod flags;
+mod target;
 mod schedule;
 mod ingest;
 mod agent;

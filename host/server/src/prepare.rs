@@ -23,6 +23,8 @@ pub(crate) struct Prepared {
     pub secrets: Secrets,
     /// Rules, routes and receivers.
     pub alerting: AlertingConfig,
+    /// What is taken and has no effect, for people.
+    pub warnings: Vec<String>,
 }
 
 /// What the plugins that are there make of the settings in a configuration.
@@ -37,14 +39,16 @@ pub(crate) struct PluginSettings {
 /// Checks settings against the manifests of plugins; mistakes come with the paths of their keys.
 pub(crate) fn prepare_settings(config: &Config, plugins: &PluginHost) -> (PluginSettings, Vec<(String, String)>) {
     let (mut settings, mut problems) = (PluginSettings::default(), Vec::new());
-    for (index, job) in config.jobs.iter().enumerate() {
-        let wanted =
-            Wanted { path: format!("scrape_configs[{index}]"), plugin: &job.plugin, kinds: &[PluginKind::Exporter, PluginKind::Probe] };
-        let mut given = job.settings.clone();
-        if job.plugin == crate::config::CLASSIC_PLUGIN {
-            given["honor_timestamps"] = job.honor_timestamps.into();
-        }
-        settings.jobs.push(wanted.check(plugins, &given, &mut problems));
+    for job in &config.jobs {
+        let kinds = &[PluginKind::Exporter, PluginKind::Probe];
+        let wanted = Wanted { path: job.path.clone(), plugin: &job.plugin, kinds };
+        let mut found = Vec::new();
+        settings.jobs.push(wanted.check(plugins, &job.settings, &mut found));
+        // A job of another file has no place in the main one but the list of files.
+        problems.extend(found.into_iter().map(|(key, message)| match &job.file {
+            None => (key, message),
+            Some(file) => ("scrape_config_files".to_owned(), format!("{}: {key}: {message}", file.display())),
+        }));
     }
     for (index, source) in config.log_sources.iter().enumerate() {
         let path = format!("logs.sources[{index}]");
@@ -64,7 +68,7 @@ pub(crate) fn prepare(path: Option<&Path>, plugins: &PluginHost, evaluate: &dyn 
     let secrets = read_secrets(&config.secrets, &mut problems);
     let alerting = load_alerting(config, evaluate);
     match (alerting, problems.is_empty()) {
-        (Ok(alerting), true) => Ok(Prepared { config: document.file, settings, alerting, secrets }),
+        (Ok(alerting), true) => Ok(Prepared { config: document.file, settings, alerting, secrets, warnings: document.warnings }),
         (alerting, _) => {
             let mut errors = Vec::new();
             if !problems.is_empty() {

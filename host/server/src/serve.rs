@@ -35,7 +35,7 @@ use crate::live_table::{PluginAuditTable, PluginUsesTable, PluginsTable, Targets
 use crate::overrides::Overrides;
 use crate::prepare::{Prepared, prepare, prepare_settings};
 use crate::promql_table::PromqlTable;
-use crate::schedule::{ScrapePool, TargetStatus};
+use crate::schedule::{DroppedTarget, ScrapePool, TargetStatus};
 use crate::stored_state::StoredState;
 use crate::web::{self, App, Control, HostPolicy, Running, ServerStats};
 
@@ -293,7 +293,10 @@ impl Server {
     }
 
     async fn apply(&self, prepared: Prepared) {
-        let Prepared { config, settings, alerting, secrets } = prepared;
+        let Prepared { config, settings, alerting, secrets, warnings } = prepared;
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
         self.plugins.set_secrets(secrets);
         tokio::task::block_in_place(|| self.plugins.set_limits(call_limits(&config)));
         let report = self.pool.apply(&config.jobs, &settings.jobs, &config.plugin_limits);
@@ -443,6 +446,10 @@ impl Server {
 impl Control for Server {
     fn targets(&self) -> Vec<TargetStatus> {
         self.pool.targets()
+    }
+
+    fn dropped_targets(&self) -> (Vec<DroppedTarget>, BTreeMap<String, usize>) {
+        self.pool.dropped_targets()
     }
 
     fn rules(&self) -> Vec<GroupStatus> {

@@ -23,7 +23,8 @@ pub fn collect(target: &Target, batch: &mut Batch) -> Result<(), Error> {
         let limit = response.body.len();
         return Err(Error::Protocol(format!("cannot read the body: it is larger than {limit} bytes; see body_size_limit")));
     }
-    let format = Format::of_content_type(response.header("content-type").unwrap_or_default());
+    let content_type = response.header("content-type").unwrap_or_default();
+    let format = Format::of_content_type(content_type).unwrap_or_else(|| settings.fallback());
     let columns = parse(response.body, format, Options { honor_timestamps: settings.honor_timestamps })
         .map_err(|error| Error::Protocol(error.to_string()))?;
     *batch = Batch::from_columns(columns);

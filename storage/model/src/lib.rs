@@ -8,6 +8,7 @@ mod label;
 mod series;
 mod series_text;
 mod sample;
+mod secret;
 mod go_regex;
 mod matcher;
 mod relabel;
@@ -29,6 +30,7 @@ pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use nearest::nearest_name;
 pub use relabel::{NameScheme, RelabelEntry, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
+pub use secret::Secret;
 pub use series::{MetricKind, MetricMetadata, SeriesId};
 pub use series_text::{SeriesTextError, parse_series_text};
 

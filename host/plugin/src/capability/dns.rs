@@ -19,9 +19,9 @@ use crate::grant::{Capability, SYSTEM};
 use crate::guest::GuestState;
 
 /// Where the system keeps its name servers.
-const RESOLV_CONF: &str = "/etc/resolv.conf";
+pub(crate) const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Port of DNS.
-const PORT: u16 = 53;
+pub(crate) const PORT: u16 = 53;
 /// The largest answer over UDP (RFC 6891 lets a client say how much it takes; without it servers cut at 512).
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 
@@ -111,8 +111,8 @@ fn record_type(name: &str) -> Option<RecordType> {
 }
 
 /// A question and its answer.
-struct Exchanged {
-    message: Message,
+pub(crate) struct Exchanged {
+    pub(crate) message: Message,
     bytes: usize,
     remote: SocketAddr,
     resolve: Duration,
@@ -120,7 +120,7 @@ struct Exchanged {
     request: Duration,
 }
 
-async fn over_udp(message: &Message, host: &str, port: u16, family: IpFamily, reach: Reach) -> Result<Exchanged, Failure> {
+pub(crate) async fn over_udp(message: &Message, host: &str, port: u16, family: IpFamily, reach: Reach) -> Result<Exchanged, Failure> {
     let began = Instant::now();
     let socket = udp::open(host, port, family, reach).await?;
     let resolve = began.elapsed();
@@ -141,7 +141,7 @@ async fn over_udp(message: &Message, host: &str, port: u16, family: IpFamily, re
     }
 }
 
-async fn over_tcp(
+pub(crate) async fn over_tcp(
     message: &Message,
     host: &str,
     port: u16,

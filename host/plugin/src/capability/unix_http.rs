@@ -83,7 +83,7 @@ impl Host for GuestState {
     }
 }
 
-async fn exchange(request: &Request, max_body: usize) -> Result<Response, Error> {
+pub(crate) async fn exchange(request: &Request, max_body: usize) -> Result<Response, Error> {
     let socket = &request.socket;
     let unreachable = |error: std::io::Error| Error::Unreachable(format!("cannot connect to \"{socket}\": {error}"));
     let protocol = |error: hyper::Error| Error::Protocol(format!("cannot read the answer of \"{socket}\": {error}"));

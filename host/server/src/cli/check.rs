@@ -48,6 +48,7 @@ pub(crate) fn run(args: &CheckArgs, output: &mut impl Write) -> Result<(), Failu
     if errors.0.is_empty() { Ok(()) } else { Err(Failure::usage(errors)) }
 }
 
+/// What stands in a file, and remarks on it.
 fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<(String, Vec<String>), ConfigErrors>, Failure> {
     let config = match config::load(Some(file)) {
         Ok(document) => document.file,
@@ -66,7 +67,8 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<(String, Vec<Strin
         state: std::sync::Arc::new(cepmon_plugin::NoState),
     })?;
     Ok(prepare(Some(file), &plugins, &SyntaxOnly).map(|prepared| {
-        let targets: usize = prepared.config.jobs.iter().map(|job| job.targets.len()).sum();
+        let in_groups = |job: &config::Job| job.groups.iter().map(|group| group.targets.len()).sum::<usize>();
+        let targets: usize = prepared.config.jobs.iter().map(|job| in_groups(job) + usize::from(job.is_of_this_host)).sum();
         let counts = [
             (prepared.config.jobs.len(), "job"),
             (targets, "target"),
@@ -74,7 +76,8 @@ fn check_file(args: &CheckArgs, file: &Path) -> Result<Result<(String, Vec<Strin
             (prepared.config.log_sources.len(), "log source"),
         ];
         let words = counts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
-        (words.join(", "), remarks_on_rules(&prepared.config))
+        let warnings = prepared.warnings.iter().map(|warning| format!("warning: {warning}"));
+        (words.join(", "), warnings.chain(remarks_on_rules(&prepared.config)).collect())
     }))
 }
 

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 
 use cepmon_model::nearest_name;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
@@ -13,15 +14,25 @@ use super::yaml::{Key, Node, Value};
 /// Reads a type from a tree. Every unknown key is added to `problems`; a wrong type is the error.
 pub(super) fn read<T: DeserializeOwned>(node: &Node, problems: &mut Vec<Problem>) -> Result<T, Problem> {
     let unknown = RefCell::new(Vec::new());
-    let result = T::deserialize(Reader { node, unknown: &unknown });
+    let result = T::deserialize(Reader { node, unknown: &unknown, scope: None });
     problems.append(&mut unknown.borrow_mut());
     result.map_err(|error| Problem::new(error.position.unwrap_or(node.position), error.message))
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Reader<'a> {
     node: &'a Node,
     unknown: &'a RefCell<Vec<Problem>>,
+    /// Keys that are known in this mapping so far, when several types read it.
+    scope: Option<Scope>,
+}
+
+type Scope = Rc<RefCell<Vec<&'static str>>>;
+
+/// A field of this name is a type that reads the same mapping: its keys stand among the others. (Serde's `flatten` would lose places and
+/// unknown keys.)
+fn is_inline(field: &str) -> bool {
+    field.starts_with('<')
 }
 
 #[derive(Debug)]
@@ -147,7 +158,7 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, ReadError> {
-        self.placed(visitor.visit_newtype_struct(self))
+        self.placed(visitor.visit_newtype_struct(self.clone()))
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -169,7 +180,13 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let entries = self.entries("a mapping")?;
-        self.placed(visitor.visit_map(Entries { entries: entries.iter(), known: None, value: None, unknown: self.unknown }))
+        self.placed(visitor.visit_map(Entries {
+            reader: self.clone(),
+            entries: entries.iter(),
+            known: None,
+            inline: [].iter(),
+            next: None,
+        }))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -179,7 +196,19 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, ReadError> {
         let entries = self.entries("a mapping")?;
-        self.placed(visitor.visit_map(Entries { entries: entries.iter(), known: Some(fields), value: None, unknown: self.unknown }))
+        let scope = self.scope.clone().unwrap_or_default();
+        scope.borrow_mut().extend(fields.iter().filter(|field| !is_inline(field)));
+        let reader = Reader { scope: Some(Rc::clone(&scope)), node: self.node, unknown: self.unknown };
+        let map = Entries { reader, entries: entries.iter(), known: Some(fields), inline: fields.iter(), next: None };
+        let result = self.placed(visitor.visit_map(map));
+        // After a mistake some of the types that read this mapping may not have told their keys.
+        let are_all_known = result.is_ok() || !fields.iter().any(|field| is_inline(field));
+        if self.scope.is_none() && are_all_known {
+            let known = scope.borrow();
+            let unknown = entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str()));
+            self.unknown.borrow_mut().extend(unknown.map(|(key, _)| unknown_key(key, &known)));
+        }
+        result
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -206,44 +235,50 @@ impl<'de> de::SeqAccess<'de> for Items<'_> {
     type Error = ReadError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        self.items.next().map(|node| seed_at(seed, Reader { node, unknown: self.unknown })).transpose()
+        self.items.next().map(|node| seed_at(seed, Reader { node, unknown: self.unknown, scope: None })).transpose()
     }
 }
 
+/// Keys and values, then the types that read the same mapping.
 struct Entries<'a> {
+    reader: Reader<'a>,
     entries: std::slice::Iter<'a, (Key, Node)>,
     known: Option<&'static [&'static str]>,
-    value: Option<&'a Node>,
-    unknown: &'a RefCell<Vec<Problem>>,
+    inline: std::slice::Iter<'static, &'static str>,
+    next: Option<Reader<'a>>,
 }
 
 impl<'de> de::MapAccess<'de> for Entries<'_> {
     type Error = ReadError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        for (key, value) in self.entries.by_ref() {
-            if let Some(known) = self.known
-                && !known.contains(&key.text.as_str())
-            {
-                self.unknown.borrow_mut().push(unknown_key(key, known));
-                continue;
+        let known = self.known;
+        let is_known = |key: &Key| known.is_none_or(|known| known.contains(&key.text.as_str()));
+        let name = match self.entries.by_ref().find(|(key, _)| is_known(key)) {
+            Some((key, node)) => {
+                self.next = Some(Reader { node, unknown: self.reader.unknown, scope: None });
+                key.text.as_str()
             }
-            self.value = Some(value);
-            let name: de::value::StrDeserializer<'_, ReadError> = key.text.as_str().into_deserializer();
-            return seed.deserialize(name).map(Some);
-        }
-        Ok(None)
+            None => match self.inline.find(|field| is_inline(field)) {
+                Some(field) => {
+                    self.next = Some(self.reader.clone());
+                    field
+                }
+                None => return Ok(None),
+            },
+        };
+        let name: de::value::StrDeserializer<'_, ReadError> = name.into_deserializer();
+        seed.deserialize(name).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
-        let node = self.value.take().expect("BUG: a value was asked for before its key");
-        seed_at(seed, Reader { node, unknown: self.unknown })
+        seed_at(seed, self.next.take().expect("BUG: a value was asked for before its key"))
     }
 }
 
 /// A type that refuses a value after reading it (a duration, a size) knows no place either.
 fn seed_at<'de, T: DeserializeSeed<'de>>(seed: T, reader: Reader<'_>) -> Result<T::Value, ReadError> {
-    reader.placed(seed.deserialize(reader))
+    reader.placed(seed.deserialize(reader.clone()))
 }
 
 fn unknown_key(key: &Key, known: &[&str]) -> Problem {

@@ -7,7 +7,7 @@ use super::yaml::{self, Node, Value};
 const HIDDEN: &str = "<secret>";
 
 /// Keys whose values are secrets, or whose lists hold them.
-const SECRET_KEYS: [&str; 13] = [
+const SECRET_KEYS: [&str; 22] = [
     "password",
     "bearer_token",
     "credentials",
@@ -21,6 +21,15 @@ const SECRET_KEYS: [&str; 13] = [
     "sas_token",
     "application_credential_secret",
     "value",
+    "client_certificate_key",
+    "secret_access_key",
+    "auth_token",
+    "private_key",
+    "service_account_key",
+    "application_key",
+    "application_secret",
+    "consumer_key",
+    "proxy_connect_header",
 ];
 
 /// Keys below which a mapping of names holds values that may be secrets.

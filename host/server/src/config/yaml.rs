@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
 use super::problem::{Position, Problem};
@@ -123,8 +125,10 @@ impl<'a> Builder<'a> {
             return Err(Problem::new(place, format!("nested over {MAX_DEPTH} levels or over {MAX_NODES} values")));
         }
         let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                (Value::Scalar { text: text.into_owned(), is_plain: style == ScalarStyle::Plain }, anchor)
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_binary = tag.is_some_and(|tag| tag.suffix == "binary");
+                let text = if is_binary { decoded(&text, place)? } else { text.into_owned() };
+                (Value::Scalar { text, is_plain: style == ScalarStyle::Plain && !is_binary }, anchor)
             }
             Event::SequenceStart(anchor, _) => (Value::Sequence(self.sequence(depth)?), anchor),
             Event::MappingStart(anchor, _) => (Value::Mapping(self.mapping(depth)?), anchor),
@@ -194,6 +198,13 @@ fn merge(entries: &mut Vec<(Key, Node)>, source: Node) -> Result<(), Problem> {
         Value::Sequence(items) => items.into_iter().try_for_each(|item| merge(entries, item)),
         Value::Scalar { .. } => Err(Problem::new(source.position, "the merge key << wants a mapping or a list of mappings")),
     }
+}
+
+/// The text of a `!!binary` scalar.
+fn decoded(text: &str, place: Position) -> Result<String, Problem> {
+    let without_blanks: String = text.split_whitespace().collect();
+    let bytes = BASE64_STANDARD.decode(without_blanks).map_err(|error| Problem::new(place, format!("!!binary wants base64: {error}")))?;
+    String::from_utf8(bytes).map_err(|_| Problem::new(place, "a text must be UTF-8"))
 }
 
 fn count(node: &Node) -> usize {

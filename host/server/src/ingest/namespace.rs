@@ -7,7 +7,7 @@ const EXPORTED: &str = "exported_";
 
 /// Adds the target's labels to a series. Without `honor_labels` the target's labels win and the guest's move to `exported_…`,
 /// and so do names that are the host's own; with it the guest's stay (Prometheus 2.48, `honor_labels`).
-pub(super) fn attach(series: &mut LabelSetBuilder, target: &LabelSet, honor_labels: bool) -> LabelSet {
+pub(super) fn attach(series: &mut LabelSetBuilder, target: &LabelSet, honor_labels: bool) {
     if !honor_labels && let Some(name) = series.get(METRIC_NAME).filter(|name| is_reserved(name)) {
         let exported = format!("{EXPORTED}{name}");
         series.set(METRIC_NAME, &exported);
@@ -25,7 +25,6 @@ pub(super) fn attach(series: &mut LabelSetBuilder, target: &LabelSet, honor_labe
         }
         series.set(name, value);
     }
-    series.build()
 }
 
 /// Names that only the host gives: what it says of targets, alerts and itself.
@@ -41,7 +40,9 @@ mod tests {
 
     fn attached(series: &str, honor_labels: bool) -> String {
         let target = LabelSet::from_pairs([("job", "web"), ("instance", "a:1")]);
-        attach(&mut parse_series_text(series.as_bytes()).unwrap(), &target, honor_labels).to_string()
+        let mut labels = parse_series_text(series.as_bytes()).unwrap();
+        attach(&mut labels, &target, honor_labels);
+        labels.build().to_string()
     }
 
     #[test]

@@ -10,12 +10,15 @@ use hashbrown::HashTable;
 /// Index of an entry of the cache.
 pub(super) type EntryIndex = u32;
 
+/// In place of a number: the job's rules drop this series. They are asked once, not per sample.
+pub(super) const DROPPED: SeriesRef = SeriesRef(u64::MAX);
+
 /// A series of a target, as the cache knows it.
 #[derive(Debug)]
 pub(super) struct Entry {
     start: u32,
     len: u32,
-    /// Its number in the head.
+    /// Its number in the head, or [`DROPPED`].
     pub(super) series: SeriesRef,
     /// The scrape that saw it last.
     pub(super) seen: u64,

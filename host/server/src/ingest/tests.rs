@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cepmon_model::{Family, LabelSet, Matcher, SampleBatch, TimestampMs, is_stale};
+use cepmon_model::{Family, LabelSet, Matcher, NameScheme, RelabelEntry, RelabelRule, SampleBatch, TimestampMs, is_stale};
 use cepmon_storage::{SampleScan, Storage, StorageOptions};
 
 use super::*;
+use crate::config::JobLimits;
 
 struct Fixture {
     _dir: tempfile::TempDir,
@@ -25,7 +26,11 @@ fn options() -> IngestOptions {
         labels: LabelSet::from_pairs([("job", "web"), ("instance", "a:1")]),
         honor_labels: false,
         honor_timestamps: true,
-        sample_limit: 0,
+        ends_timed_series: false,
+        rules: Arc::from([]),
+        names: NameScheme::Utf8,
+        limits: JobLimits::default(),
+        extra_timeout: None,
     }
 }
 
@@ -111,9 +116,87 @@ fn a_text_that_cannot_be_read_fails_the_scrape_and_stores_nothing_of_it() {
 
 #[test]
 fn more_samples_than_the_limit_fail_the_scrape() {
-    let mut fixture = fixture(IngestOptions { sample_limit: 1, ..options() });
-    let error = fixture.scrape(1, Some(&batch(&[("m", 1.0), ("n", 1.0)]))).unwrap_err();
-    assert_eq!(error.to_string(), "the target gave 2 samples; sample_limit is 1");
+    let limits = JobLimits { samples: 1, ..JobLimits::default() };
+    let mut strict = fixture(IngestOptions { limits, ..options() });
+    let error = strict.scrape(1, Some(&batch(&[("m", 1.0), ("n", 1.0)]))).unwrap_err();
+    assert_eq!(error.to_string(), "the target gave more than 1 samples after relabelling; sample_limit is 1");
+    let rules = rules(&[RelabelEntry { regex: Some("m".into()), action: Some("drop".into()), ..from_name() }]);
+    let mut relabelling = fixture(IngestOptions { limits, rules, ..options() });
+    assert_eq!(relabelling.scrape(1, Some(&batch(&[("m", 1.0), ("n", 1.0)]))).unwrap().kept_samples, 1);
+}
+
+fn from_name() -> RelabelEntry {
+    RelabelEntry { source_labels: Some(vec!["__name__".into()]), ..RelabelEntry::default() }
+}
+
+fn rules(entries: &[RelabelEntry]) -> Arc<[RelabelRule]> {
+    entries.iter().map(|entry| entry.check(NameScheme::Utf8).unwrap()).collect()
+}
+
+#[test]
+fn rules_drop_and_rename_series_once_and_count_what_is_left() {
+    let drop = RelabelEntry { regex: Some("unnecessary_metric_.*".into()), action: Some("drop".into()), ..from_name() };
+    let rename = RelabelEntry {
+        regex: Some("old_(.*)".into()),
+        target_label: Some("__name__".into()),
+        replacement: Some("new_$1".into()),
+        ..from_name()
+    };
+    let mut fixture = fixture(IngestOptions { rules: rules(&[drop, rename]), ..options() });
+    let page = [("unnecessary_metric_a", 1.0), ("old_total", 2.0), ("kept", 3.0)];
+    for at in 1..=3 {
+        let committed = fixture.scrape(at, Some(&batch(&page))).unwrap();
+        let added = if at == 1 { 2 } else { 0 };
+        assert_eq!((committed.samples, committed.kept_samples, committed.dropped_samples, committed.added_series), (3, 2, 0, added));
+    }
+    fixture.scrape(4, None).unwrap();
+    assert_eq!(fixture.stored("unnecessary_metric_a"), [""; 0]);
+    assert_eq!(fixture.stored("new_total"), [r#"new_total{instance="a:1", job="web"} 1=2 2=2 3=2 4=stale"#]);
+    let left = r#"scrape_samples_post_metric_relabeling{instance="a:1", job="web"} 1=2 2=2 3=2 4=0"#;
+    assert_eq!(fixture.stored("scrape_samples_post_metric_relabeling"), [left]);
+}
+
+#[test]
+fn a_dropped_series_takes_no_place_of_the_budget() {
+    let drop = RelabelEntry { regex: Some("away.*".into()), action: Some("drop".into()), ..from_name() };
+    let mut fixture = fixture(options());
+    let budget = Arc::<SeriesBudget>::default();
+    fixture.series = TargetSeries::new(IngestOptions { rules: rules(&[drop]), ..options() }, Arc::clone(&budget));
+    for at in 1..=2 {
+        fixture.scrape(at, Some(&batch(&[("away_1", 1.0), ("away_2", 1.0), ("m", 1.0)]))).unwrap();
+        assert_eq!(budget.living(), 1);
+    }
+}
+
+#[test]
+fn labels_beyond_the_limits_fail_the_scrape() {
+    let f = |limits: JobLimits, want: &str| {
+        let mut fixture = fixture(IngestOptions { limits, ..options() });
+        let error = fixture.scrape(1, Some(&batch(&[("m{path=\"/long\"}", 1.0)]))).unwrap_err();
+        assert_eq!(error.to_string(), format!("series \"m{{path=\"/long\"}}\": {want}"));
+        assert_eq!(fixture.stored("m"), [""; 0]);
+    };
+    f(JobLimits { labels: 3, ..JobLimits::default() }, "it has 4 labels; label_limit is 3");
+    f(JobLimits { label_name_bytes: 7, ..JobLimits::default() }, "a label's name has 8 bytes; label_name_length_limit is 7");
+    f(JobLimits { label_value_bytes: 4, ..JobLimits::default() }, "the value of \"path\" has 5 bytes; label_value_length_limit is 4");
+}
+
+#[test]
+fn names_of_the_legacy_scheme_are_checked_when_the_job_says_so() {
+    let page = batch(&[("{\"a.b\"}", 1.0)]);
+    assert!(fixture(options()).scrape(1, Some(&page)).is_ok());
+    let error = fixture(IngestOptions { names: NameScheme::Legacy, ..options() }).scrape(1, Some(&page)).unwrap_err();
+    assert!(matches!(error, IngestError::Labels { .. }), "{error}");
+}
+
+#[test]
+fn extra_metrics_come_when_they_are_asked_for() {
+    let extra_timeout = Some(Duration::from_secs(10));
+    let mut fixture = fixture(IngestOptions { extra_timeout, limits: JobLimits { samples: 9, ..JobLimits::default() }, ..options() });
+    fixture.scrape(1, Some(&batch(&[("m", 1.0)]))).unwrap();
+    let stored = |metric: &str| fixture.stored(metric)[0].rsplit(' ').next().unwrap().to_owned();
+    assert_eq!((stored("scrape_timeout_seconds"), stored("scrape_sample_limit")), ("1=10".to_owned(), "1=9".to_owned()));
+    assert_eq!(stored("scrape_body_size_bytes"), "1=1");
 }
 
 #[test]

@@ -1,21 +1,18 @@
-//! All targets of the running configuration. A reload is a difference: targets that did not change are not touched.
+//! All jobs of the running configuration. A reload is a difference: targets that did not change are not touched; nor are they when a
+//! discovery finds others.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cepmon_model::Clock;
-use cepmon_plugin::{PluginHost, PluginKind, TargetSpec};
+use cepmon_plugin::PluginHost;
 use cepmon_storage::Storage;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use super::discovered::{discovered_labels, scrape_url};
-use super::scrape_loop::{ScrapeLoop, Stop};
-use super::target_status::{TargetHealth, TargetStatus};
-use crate::config::{Job, PluginLimits, TargetConfig};
-use crate::ingest::{IngestOptions, SeriesBudget};
+use super::running_job::RunningJob;
+use super::scrape_loop::Stop;
+use super::target_status::{DroppedTarget, TargetStatus};
+use crate::config::{Job, PluginLimits};
+use crate::ingest::SeriesBudget;
 use crate::web::ServerStats;
 
 /// What a reload changed.
@@ -32,24 +29,26 @@ pub(crate) struct ApplyReport {
 /// The targets that are scraped.
 #[derive(Debug)]
 pub(crate) struct ScrapePool {
-    clock: Arc<dyn Clock>,
-    storage: Arc<Storage>,
-    plugins: Arc<PluginHost>,
-    stats: Arc<ServerStats>,
-    host_name: String,
-    targets: Mutex<HashMap<TargetKey, RunningTarget>>,
-    /// By plugin; what is counted in one outlives reloads.
-    budgets: Mutex<BTreeMap<String, Arc<SeriesBudget>>>,
+    shared: Arc<Shared>,
 }
 
-/// Two targets with the same key would do the same; a change of any part is another target.
-type TargetKey = String;
+/// What every target needs.
+#[derive(Debug)]
+pub(super) struct Parts {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) storage: Arc<Storage>,
+    pub(super) plugins: Arc<PluginHost>,
+    pub(super) stats: Arc<ServerStats>,
+    pub(super) host_name: String,
+}
 
 #[derive(Debug)]
-struct RunningTarget {
-    stop: watch::Sender<Stop>,
-    task: JoinHandle<()>,
-    status: Arc<Mutex<TargetStatus>>,
+struct Shared {
+    parts: Parts,
+    /// By name.
+    jobs: Mutex<BTreeMap<String, RunningJob>>,
+    /// By plugin; what is counted in one outlives reloads.
+    budgets: Mutex<BTreeMap<String, Arc<SeriesBudget>>>,
 }
 
 impl ScrapePool {
@@ -61,7 +60,8 @@ impl ScrapePool {
         stats: Arc<ServerStats>,
         host_name: String,
     ) -> Self {
-        Self { clock, storage, plugins, stats, host_name, targets: Mutex::default(), budgets: Mutex::default() }
+        let parts = Parts { clock, storage, plugins, stats, host_name };
+        Self { shared: Arc::new(Shared { parts, jobs: Mutex::default(), budgets: Mutex::default() }) }
     }
 
     /// Scrapes these jobs' targets from now on and no others. `settings` are the jobs' settings as their plugins take them, in
@@ -70,124 +70,88 @@ impl ScrapePool {
         for job in jobs {
             self.budget(&job.plugin).set_limit(limits.get(&job.plugin).and_then(|limits| limits.series));
         }
-        let mut wanted = HashMap::new();
-        for (job, settings) in jobs.iter().zip(settings) {
-            for target in &job.targets {
-                wanted.insert(target_key(job, settings, target), (job, settings, target));
-            }
-        }
         let mut report = ApplyReport::default();
-        let mut targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        targets.retain(|key, target| {
-            let is_kept = wanted.remove(key).is_some();
-            if is_kept {
-                report.kept += 1;
-            } else {
-                report.stopped += 1;
-                target.stop.send_replace(Stop::TargetGone);
+        let mut running = self.shared.jobs();
+        let mut before = std::mem::take(&mut *running);
+        for (job, settings) in jobs.iter().zip(settings) {
+            let job = Arc::new(job.clone());
+            let known = before.remove(&job.name);
+            let is_watched = known.as_ref().is_some_and(RunningJob::discovers);
+            let mut entry = known.unwrap_or_else(|| RunningJob::new(Arc::clone(&job), Arc::clone(settings)));
+            entry.reconfigure(Arc::clone(&job), Arc::clone(settings), &self.shared.parts);
+            report.add(entry.sync(&self.shared.parts, &self.shared.budget(&job.plugin)));
+            if entry.discovers() && !is_watched {
+                tokio::spawn(Arc::clone(&self.shared).follow(job.name.clone(), entry.changes()));
             }
-            is_kept
-        });
-        for (key, (job, settings, target)) in wanted {
-            report.started += 1;
-            targets.insert(key, self.start(job, settings, target));
+            running.insert(job.name.clone(), entry);
+        }
+        for job in before.into_values() {
+            report.stopped += job.stop(Stop::TargetGone).count();
         }
         report
     }
 
     /// Every target and its last scrape, by job and instance.
     pub(crate) fn targets(&self) -> Vec<TargetStatus> {
-        let targets = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
-        let status = |target: &RunningTarget| target.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut all: Vec<_> = targets.values().map(status).collect();
+        let mut all: Vec<_> = self.shared.jobs().values().flat_map(RunningJob::statuses).collect();
         all.sort_by(|a, b| (&a.job, &a.instance).cmp(&(&b.job, &b.instance)));
         all
     }
 
+    /// Targets that rules dropped, as many as `keep_dropped_targets` of each job wants, and how many there are by job.
+    pub(crate) fn dropped_targets(&self) -> (Vec<DroppedTarget>, BTreeMap<String, usize>) {
+        let jobs = self.shared.jobs();
+        let targets = jobs.values().flat_map(|job| job.dropped().0).cloned().collect();
+        (targets, jobs.iter().map(|(name, job)| (name.clone(), job.dropped().1)).collect())
+    }
+
     /// The series of a plugin.
     pub(crate) fn budget(&self, plugin: &str) -> Arc<SeriesBudget> {
-        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(budgets.entry(plugin.to_owned()).or_default())
+        self.shared.budget(plugin)
     }
 
     /// Stops all targets; returns when their last scrapes are stored.
     pub(crate) async fn stop(&self) {
-        let targets = std::mem::take(&mut *self.targets.lock().unwrap_or_else(PoisonError::into_inner));
-        for target in targets.values() {
-            target.stop.send_replace(Stop::Process);
-        }
-        for target in targets.into_values() {
-            if let Err(error) = target.task.await {
+        let jobs = std::mem::take(&mut *self.shared.jobs());
+        let tasks: Vec<_> = jobs.into_values().flat_map(|job| job.stop(Stop::Process)).collect();
+        for task in tasks {
+            if let Err(error) = task.await {
                 tracing::error!(%error, "a scrape loop ended badly");
             }
         }
     }
+}
 
-    fn start(&self, job: &Job, settings: &Arc<str>, target: &TargetConfig) -> RunningTarget {
-        let mut labels = target.labels.to_builder();
-        let instance = match labels.get("instance") {
-            Some(instance) => instance.to_owned(),
-            None if target.address.is_empty() => self.host_name.clone(),
-            None => target.address.clone(),
-        };
-        labels.set("instance", &instance).set("job", &job.name);
-        let labels = labels.build();
-        let status = Arc::new(Mutex::new(TargetStatus {
-            job: job.name.clone(),
-            instance,
-            address: target.address.clone(),
-            plugin: job.plugin.clone(),
-            labels: labels.clone(),
-            discovered_labels: discovered_labels(job, target),
-            scrape_url: scrape_url(job, &target.address),
-            interval: job.interval,
-            timeout: job.timeout,
-            health: TargetHealth::Unknown,
-            last_error: None,
-            last_scrape: None,
-            last_duration: Duration::ZERO,
-            samples: 0,
-            dropped_samples: 0,
-            scrapes_total: 0,
-            failed_scrapes_total: 0,
-            missed_scrapes_total: 0,
-        }));
-        let scrape_loop = ScrapeLoop {
-            clock: Arc::clone(&self.clock),
-            storage: Arc::clone(&self.storage),
-            plugins: Arc::clone(&self.plugins),
-            stats: Arc::clone(&self.stats),
-            kind: self.plugins.kind(&job.plugin).unwrap_or(PluginKind::Exporter),
-            target: TargetSpec {
-                address: target.address.clone(),
-                parameters: job.parameters.clone(),
-                settings: Arc::clone(settings),
-                is_static: true,
-            },
-            offset: spread(&labels, job.interval),
-            ingest: IngestOptions {
-                labels,
-                honor_labels: job.honor_labels,
-                honor_timestamps: job.honor_timestamps,
-                sample_limit: job.sample_limit,
-            },
-            budget: self.budget(&job.plugin),
-            status: Arc::clone(&status),
-        };
-        let (stop, stopped) = watch::channel(Stop::Run);
-        RunningTarget { stop, task: tokio::spawn(scrape_loop.run(stopped)), status }
+impl Shared {
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, RunningJob>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn budget(&self, plugin: &str) -> Arc<SeriesBudget> {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(budgets.entry(plugin.to_owned()).or_default())
+    }
+
+    /// Takes what was discovered for a job, until the job is gone.
+    async fn follow(self: Arc<Self>, name: String, mut changes: tokio::sync::watch::Receiver<()>) {
+        let pool = Arc::downgrade(&self);
+        drop(self);
+        while changes.changed().await.is_ok() {
+            let Some(shared) = pool.upgrade() else { return };
+            let mut jobs = shared.jobs();
+            let Some(job) = jobs.get_mut(&name).filter(|job| job.discovers()) else { return };
+            let report = job.sync(&shared.parts, &shared.budget(job.plugin()));
+            if report.started + report.stopped > 0 {
+                tracing::info!(job = name, started = report.started, stopped = report.stopped, kept = report.kept, "targets changed");
+            }
+        }
     }
 }
 
-fn target_key(job: &Job, settings: &str, target: &TargetConfig) -> TargetKey {
-    let options = (job.interval, job.timeout, job.honor_labels, job.honor_timestamps, job.sample_limit);
-    format!("{}\0{}\0{settings}\0{}\0{}\0{:?}\0{options:?}", job.name, job.plugin, target.address, target.labels, job.parameters)
-}
-
-/// A place within the interval that depends on the target alone, so that restarts and reloads do not move it.
-fn spread(labels: &cepmon_model::LabelSet, interval: Duration) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    labels.hash(&mut hasher);
-    let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX).max(1);
-    Duration::from_millis(hasher.finish() % interval_ms)
+impl ApplyReport {
+    fn add(&mut self, other: Self) {
+        self.started += other.started;
+        self.stopped += other.stopped;
+        self.kept += other.kept;
+    }
 }

@@ -67,7 +67,10 @@ impl ScrapeLoop {
 
     async fn scrape(&self, series: &mut TargetSeries, at: TimestampMs, timeout: Duration) {
         let started = Instant::now();
-        let called = self.call(timeout).await;
+        let called = match self.with_status(|status| status.refusal.clone()) {
+            Some(refusal) => Err((FailureKind::Denied, refusal)),
+            None => self.call(timeout).await.map_err(|error| (error.kind, error.to_string())),
+        };
         let duration = started.elapsed();
         // Decoding, the append and its write(2) take well under a millisecond for a usual target, but may wait for a disk.
         tokio::task::block_in_place(|| self.commit(series, at, duration, called));
@@ -84,14 +87,14 @@ impl ScrapeLoop {
         }
     }
 
-    fn commit(&self, series: &mut TargetSeries, at: TimestampMs, duration: Duration, called: Result<Answer, CallError>) {
+    fn commit(&self, series: &mut TargetSeries, at: TimestampMs, duration: Duration, called: Result<Answer, (FailureKind, String)>) {
         let (answer, mut failure) = match called {
             Ok(answer) => (Some(answer), None),
-            Err(error) => (None, Some((error.kind, error.to_string()))),
+            Err(failure) => (None, Some(failure)),
         };
         let batch = answer.as_ref().map(|answer| &answer.samples);
         let mut committed = series.commit(&self.storage, &Scraped { at, duration, batch });
-        if let Err(error @ (IngestError::SeriesText { .. } | IngestError::SampleLimit { .. })) = &committed {
+        if let Err(error @ (IngestError::SeriesText { .. } | IngestError::Labels { .. } | IngestError::SampleLimit { .. })) = &committed {
             failure = Some((FailureKind::Output, error.to_string()));
             committed = series.commit(&self.storage, &Scraped { at, duration, batch: None });
         }

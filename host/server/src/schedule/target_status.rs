@@ -29,7 +29,9 @@ impl TargetHealth {
 /// A target and its last scrape.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TargetStatus {
-    /// The job.
+    /// The job in the configuration that it belongs to.
+    pub scrape_pool: String,
+    /// The label `job`.
     pub job: String,
     /// The label `instance`.
     pub instance: String,
@@ -37,12 +39,14 @@ pub(crate) struct TargetStatus {
     pub address: String,
     /// The plugin that is called.
     pub plugin: String,
-    /// Labels of the target.
-    pub labels: LabelSet,
-    /// Labels that it was found with, before any relabelling.
-    pub discovered_labels: LabelSet,
     /// What is asked: an address of the classic scrape, else `plugin://<plugin>/<address>`.
     pub scrape_url: String,
+    /// Labels of the target.
+    pub labels: LabelSet,
+    /// Labels before the job's rules.
+    pub discovered_labels: LabelSet,
+    /// Why it is not asked at all, which makes each scrape a failed one.
+    pub refusal: Option<String>,
     /// Time between two scrapes.
     pub interval: Duration,
     /// Time a scrape may take.
@@ -65,4 +69,13 @@ pub(crate) struct TargetStatus {
     pub failed_scrapes_total: u64,
     /// Scrapes that were left out because the one before took too long.
     pub missed_scrapes_total: u64,
+}
+
+/// A target that a rule dropped.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DroppedTarget {
+    /// The job in the configuration that it belongs to.
+    pub scrape_pool: String,
+    /// Labels before the job's rules.
+    pub discovered_labels: LabelSet,
 }

@@ -50,7 +50,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
 use crate::ingest::RemoteWrite;
-use crate::schedule::TargetStatus;
+use crate::schedule::{DroppedTarget, TargetStatus};
 pub(crate) use accept::ResultForm;
 pub(crate) use access::with_access;
 use error::WebError;
@@ -76,6 +76,9 @@ const MIN_COMPRESSED_BYTES: u16 = 1024;
 pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
     /// All targets with the outcome of their last scrape.
     fn targets(&self) -> Vec<TargetStatus>;
+
+    /// Targets that rules dropped, and how many there are by job; every job is there.
+    fn dropped_targets(&self) -> (Vec<DroppedTarget>, BTreeMap<String, usize>);
 
     /// All rule groups with the outcome of their last evaluation.
     fn rules(&self) -> Vec<GroupStatus>;

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use crate::schedule::TargetStatus;
+use crate::schedule::{DroppedTarget, TargetStatus};
 
 use super::{App, Control, HostPolicy, Running, ServerStats, WebOptions, router, serve};
 
@@ -28,6 +28,10 @@ struct FakeControl {
 impl Control for FakeControl {
     fn targets(&self) -> Vec<TargetStatus> {
         Vec::new()
+    }
+
+    fn dropped_targets(&self) -> (Vec<DroppedTarget>, BTreeMap<String, usize>) {
+        Default::default()
     }
 
     fn rules(&self) -> Vec<GroupStatus> {

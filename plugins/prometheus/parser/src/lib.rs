@@ -1,4 +1,4 @@
-//! Exposition bodies, text 0.0.4 and OpenMetrics 1.0, into the columns of a batch: the hot path of the whole product.
+//! Exposition bodies, text 0.0.4, OpenMetrics 1.0 and protobuf, into the columns of a batch: the hot path of the whole product.
 //!
 //! One pass, no allocation per sample: the body itself becomes the batch's text, series are spans into it. It takes what the parsers of
 //! Prometheus take (2.48, and the quoted UTF-8 names of 3.x) and refuses what they refuse. What `promtool check metrics` alone refuses
@@ -7,6 +7,9 @@
 
 mod text;
 mod openmetrics;
+mod protobuf;
+mod wire;
+mod float;
 mod label;
 pub mod number;
 mod family;
@@ -19,22 +22,32 @@ use std::fmt;
 use cepmon_sdk::batch::Columns;
 
 use scan::Scan;
+use wire::Malformed;
 
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// `text/plain; version=0.0.4`, and whatever has no content type that we know.
+    /// `text/plain; version=0.0.4`.
     Text,
     /// `application/openmetrics-text`.
     OpenMetrics,
+    /// `application/vnd.google.protobuf` with `MetricFamily` messages, each behind its length.
+    Protobuf,
 }
 
 impl Format {
-    /// The format that a `Content-Type` announces; as in Prometheus 2.48 all that is not OpenMetrics is text.
+    /// The format that a `Content-Type` announces; none if it names no format that we know.
     #[must_use]
-    pub fn of_content_type(value: &[u8]) -> Self {
+    pub fn of_content_type(value: &[u8]) -> Option<Self> {
         let media_type = value.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii();
-        if media_type.eq_ignore_ascii_case(b"application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+        let is = |known: &[u8]| media_type.eq_ignore_ascii_case(known);
+        if is(b"application/openmetrics-text") {
+            return Some(Self::OpenMetrics);
+        }
+        if is(b"application/vnd.google.protobuf") {
+            return Some(Self::Protobuf);
+        }
+        is(b"text/plain").then_some(Self::Text)
     }
 }
 
@@ -54,7 +67,7 @@ impl Default for Options {
 /// Where and why a body is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParseError {
-    /// The line, from 1.
+    /// The line, from 1; 0 = the format has no lines.
     pub line: usize,
     /// What was expected, and the text up to there.
     pub problem: String,
@@ -62,7 +75,10 @@ pub struct ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot parse the body: line {}: {}", self.line, self.problem)
+        match self.line {
+            0 => write!(f, "cannot parse the body: {}", self.problem),
+            line => write!(f, "cannot parse the body: line {line}: {}", self.problem),
+        }
     }
 }
 
@@ -73,10 +89,13 @@ impl std::error::Error for ParseError {}
 /// # Errors
 /// The first thing that the format does not allow, with its line. Nothing of the body counts then, as in Prometheus.
 pub fn parse(body: Vec<u8>, format: Format, options: Options) -> Result<Columns, ParseError> {
+    if format == Format::Protobuf {
+        return protobuf::parse(&body, options).map_err(|Malformed(problem)| ParseError { line: 0, problem: problem.to_owned() });
+    }
     let mut scan = Scan::new(body, options);
     let result = match format {
-        Format::Text => text::parse(&mut scan),
         Format::OpenMetrics => openmetrics::parse(&mut scan),
+        _ => text::parse(&mut scan),
     };
     match result {
         Ok(()) => Ok(scan.into_columns()),

@@ -147,11 +147,89 @@ fn hostile_bodies_are_refused_without_a_panic() {
 #[test]
 fn the_content_type_names_the_format() {
     let f = |value: &str, want| assert_eq!(Format::of_content_type(value.as_bytes()), want, "{value}");
-    f("application/openmetrics-text; version=1.0.0; charset=utf-8", Format::OpenMetrics);
-    f("Application/OpenMetrics-Text", Format::OpenMetrics);
-    f("text/plain; version=0.0.4", Format::Text);
-    f("text/html", Format::Text);
-    f("", Format::Text);
+    f("application/openmetrics-text; version=1.0.0; charset=utf-8", Some(Format::OpenMetrics));
+    f("Application/OpenMetrics-Text", Some(Format::OpenMetrics));
+    f("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", Some(Format::Protobuf));
+    f("text/plain; version=0.0.4", Some(Format::Text));
+    f("text/html", None);
+    f("", None);
+}
+
+/// A field that holds bytes.
+fn bytes(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, content.len() as u8], content].concat()
+}
+
+fn number(field: u8, value: u8) -> Vec<u8> {
+    vec![field << 3, value]
+}
+
+fn double(field: u8, value: f64) -> Vec<u8> {
+    [&[field << 3 | 1], &value.to_le_bytes()[..]].concat()
+}
+
+fn message(fields: &[Vec<u8>]) -> Vec<u8> {
+    fields.concat()
+}
+
+/// A family behind its length.
+fn proto_family(name: &str, kind: u8, metric: &[u8]) -> Vec<u8> {
+    let family = message(&[bytes(1, name.as_bytes()), bytes(2, b"Help."), number(3, kind), bytes(4, metric)]);
+    [&[family.len() as u8], &family[..]].concat()
+}
+
+#[test]
+fn protobuf_becomes_the_series_of_the_text_format() {
+    let pair = |name: &str, value: &str| bytes(1, &message(&[bytes(1, name.as_bytes()), bytes(2, value.as_bytes())]));
+    let bucket = |count: u8, bound: f64| bytes(3, &message(&[number(1, count), double(2, bound)]));
+    let trace = message(&[pair("trace_id", "t"), double(2, 0.5), bytes(3, &number(1, 7))]);
+    let counter = message(&[double(1, 3.0), bytes(2, &trace), bytes(3, &number(1, 5))]);
+    let body = message(&[
+        proto_family("hits_total", 0, &message(&[pair("path", "a\"b"), bytes(3, &counter)])),
+        proto_family("queue", 1, &message(&[bytes(2, &double(1, -1.5)), number(6, 9)])),
+        proto_family("lat", 4, &bytes(7, &message(&[number(1, 4), double(2, 2.5), bucket(1, 0.5), bucket(3, 1.0)]))),
+        proto_family("rtt", 2, &bytes(4, &message(&[number(1, 2), double(2, 1.0), bytes(3, &message(&[double(1, 0.9), double(2, 7.0)]))]))),
+        proto_family("native", 4, &bytes(7, &message(&[number(1, 4), double(2, 2.5), number(5, 3)]))),
+        proto_family("a.b", 3, &bytes(5, &double(1, 1.0))),
+    ]);
+    let columns = parse(body, Format::Protobuf, Options::default()).unwrap();
+    let text = |start: u32, len: u32| std::str::from_utf8(&columns.text[start as usize..(start + len) as usize]).unwrap();
+    let lines: Vec<String> =
+        columns.series.chunks(2).zip(&columns.values).map(|(span, value)| format!("{} {value}", text(span[0], span[1]))).collect();
+    assert_eq!(
+        lines,
+        [
+            r#"hits_total{path="a\"b"} 3"#,
+            "queue -1.5",
+            "lat_count 4",
+            "lat_sum 2.5",
+            r#"lat_bucket{le="0.5"} 1"#,
+            r#"lat_bucket{le="1.0"} 3"#,
+            r#"lat_bucket{le="+Inf"} 4"#,
+            "rtt_count 2",
+            "rtt_sum 1",
+            r#"rtt{quantile="0.9"} 7"#,
+            "native_count 4",
+            "native_sum 2.5",
+            r#"native_bucket{le="+Inf"} 4"#,
+            r#"{"a.b"} 1"#,
+        ]
+    );
+    assert_eq!((columns.timestamps_ms[0], columns.timestamps_ms[1], columns.start_times_ms[0]), (i64::MIN, 9, 5_000));
+    let exemplar = &columns.exemplars[0];
+    assert_eq!((text(exemplar.labels.start, exemplar.labels.len), exemplar.timestamp_ms), (r#"{trace_id="t"}"#, Some(7_000)));
+    assert_eq!(columns.warnings, ["1 native histograms are left out but for count and sum"]);
+    assert_eq!(columns.families.iter().map(|family| family.samples).sum::<u32>(), 14);
+}
+
+#[test]
+fn broken_protobuf_is_refused_whole() {
+    let body = proto_family("queue", 1, &bytes(2, &double(1, 1.0)));
+    for end in 1..body.len() {
+        let error = parse(body[..end].to_vec(), Format::Protobuf, Options::default()).unwrap_err().to_string();
+        assert!(error.starts_with("cannot parse the body: it ends in the middle"), "{error}");
+    }
+    assert!(parse(vec![0xff; 20], Format::Protobuf, Options::default()).is_err());
 }
 
 /// Runs where `CEPMON_CONFORMANCE` names the folder of the conformance inputs, which are not part of this repository.

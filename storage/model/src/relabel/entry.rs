@@ -16,17 +16,27 @@ pub struct RelabelEntry {
     /// Labels whose values are joined.
     pub source_labels: Option<Vec<String>>,
     /// What stands between them; `;`.
+    #[serde(deserialize_with = "text_or_null")]
     pub separator: Option<String>,
     /// What the joined values, or the labels' names, must match as a whole; `(.*)`.
+    #[serde(deserialize_with = "text_or_null")]
     pub regex: Option<String>,
     /// Divisor of `hashmod`.
     pub modulus: Option<u64>,
     /// The label that is written or compared with.
+    #[serde(deserialize_with = "text_or_null")]
     pub target_label: Option<String>,
     /// Its new value, with `$1` and `${name}` for groups; `$1`.
+    #[serde(deserialize_with = "text_or_null")]
     pub replacement: Option<String>,
     /// What is done; `replace`.
+    #[serde(deserialize_with = "text_or_null")]
     pub action: Option<String>,
+}
+
+/// A text that is there even when its value is null, which then is the empty text: as Go's YAML reader takes it.
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// Which names labels may have.

@@ -4,8 +4,7 @@ use cepmon_prometheus_parser::{Format, Options, parse};
 
 /// Parses a page and counts its samples.
 pub(crate) fn parse_page(page: &str) -> usize {
-    parse(page.as_bytes().to_vec(), Format::of_content_type(b"text/plain; version=0.0.4"), Options { honor_timestamps: true })
-        .map_or(0, |columns| columns.values.len())
+    parse(page.as_bytes().to_vec(), Format::Text, Options { honor_timestamps: true }).map_or(0, |columns| columns.values.len())
 }
 
 /// A page of about so many bytes: families of fifty samples with three labels, counters and gauges.

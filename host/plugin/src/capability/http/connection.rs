@@ -8,18 +8,21 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::MAX_HEADER_BYTES;
+use super::proxy::Proxy;
 use crate::abi::wit::http::{Phases, Request};
 use crate::abi::wit::types::{Error, IpFamily, TlsInfo};
 use crate::capability::network::address::{Reach, host_port, refusal};
 use crate::capability::network::connect::{Failure, connect};
 use crate::capability::network::nanos;
 use crate::capability::network::tls::{Protocol, TlsChoice, handshake};
+use crate::http_options::HttpOptions;
 
 /// Idle connections of one plugin, and of one origin.
 const MAX_IDLE: usize = 1_024;
@@ -35,20 +38,49 @@ pub(crate) struct Origin {
     family: IpFamily,
     tls: Option<TlsChoice>,
     reach: Reach,
+    proxy: Option<Proxy>,
 }
 
 /// What two requests have to share to share a connection.
-type Key = (String, u16, u8, Option<TlsChoice>);
+type Key = (String, u16, u8, Option<TlsChoice>, Option<Proxy>);
 
 impl Origin {
     pub(crate) fn new(is_tls: bool, host: &str, port: u16, reach: Reach, request: &Request) -> Result<Self, Error> {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
         let tls = is_tls.then(|| TlsChoice::new(&host, request.tls.as_ref(), Protocol::Http)).transpose().map_err(Error::Config)?;
-        Ok(Self { host, port, family: request.family, tls, reach })
+        Ok(Self { host, port, family: request.family, tls, reach, proxy: None })
+    }
+
+    /// The host's own request.
+    pub(crate) fn of_host(is_tls: bool, host: &str, port: u16, reach: Reach) -> Self {
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host).to_owned();
+        let tls = is_tls.then(|| TlsChoice::plain(&host, Protocol::Http));
+        Self { host, port, family: IpFamily::Any, tls, reach, proxy: None }
+    }
+
+    /// With TLS and proxy as the operator's file says. An error if a file cannot be read.
+    pub(crate) async fn with(mut self, options: &HttpOptions) -> Result<Self, String> {
+        if self.tls.is_some() {
+            self.tls = Some(options.tls.choice(&self.host).await?);
+        }
+        self.proxy = options.proxy.as_ref().filter(|proxy| !proxy.excepts(&self.host)).map(Proxy::new).transpose()?;
+        Ok(self)
+    }
+
+    /// Whether the request goes to a proxy that passes it on, rather than through a tunnel.
+    pub(crate) fn asks_proxy(&self) -> bool {
+        self.proxy.is_some() && self.tls.is_none()
+    }
+
+    /// What such a proxy wants to see.
+    pub(crate) fn add_proxy_headers(&self, headers: &mut HeaderMap) {
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| self.asks_proxy()) {
+            proxy.add_headers(headers);
+        }
     }
 
     fn key(&self) -> Key {
-        (self.host.clone(), self.port, self.family as u8, self.tls.clone())
+        (self.host.clone(), self.port, self.family as u8, self.tls.clone(), self.proxy.clone())
     }
 }
 
@@ -82,7 +114,18 @@ impl Pool {
         if let Some(connection) = self.take(origin) {
             return Ok(connection);
         }
-        let connected = connect(&origin.host, origin.port, origin.family, origin.reach, deadline).await?;
+        let connected = match &origin.proxy {
+            None => connect(&origin.host, origin.port, origin.family, origin.reach, deadline).await?,
+            Some(proxy) => {
+                // The proxy resolves names; an address can still be looked at.
+                let refused = origin.host.parse().ok().and_then(|ip| Some((ip, refusal(ip, origin.reach)?)));
+                if let Some((ip, why)) = refused {
+                    return Err(Failure::Denied(format!("\"{}\": {ip} is {why}", host_port(&origin.host, origin.port))));
+                }
+                let tunnel = origin.tls.as_ref().map(|_| host_port(&origin.host, origin.port));
+                proxy.connect(tunnel.as_deref(), deadline).await?
+            }
+        };
         (phases.resolve_ns, phases.connect_ns) = (nanos(connected.resolve), nanos(connected.connect));
         let (stream, remote) = (connected.stream, connected.remote);
         let name = host_port(&origin.host, origin.port);
@@ -130,7 +173,8 @@ impl Pool {
         let mut idle = crate::lock_mutex(&self.idle);
         let kept = idle.get_mut(&origin.key())?;
         while let Some(connection) = kept.pop() {
-            if !connection.sender.is_closed() && refusal(connection.remote.ip(), origin.reach).is_none() {
+            let is_proxied = origin.proxy.is_some();
+            if !connection.sender.is_closed() && (is_proxied || refusal(connection.remote.ip(), origin.reach).is_none()) {
                 return Some(connection);
             }
         }

@@ -165,6 +165,8 @@ pub(crate) struct Reach {
 impl Reach {
     /// Of what the system's own configuration names.
     pub(crate) const SYSTEM: Self = Self { private: true, literal: true, is_target: false };
+    /// Of what somebody points to whom the operator named.
+    pub(crate) const NAMED: Self = Self { private: true, literal: false, is_target: false };
 }
 
 /// Why an address may not be connected to; none if it may.

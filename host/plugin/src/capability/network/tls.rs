@@ -21,10 +21,12 @@ use crate::abi::wit::types::{Certificate, TlsInfo, TlsOptions};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TlsChoice {
     server_name: String,
-    verify: bool,
-    ca_pem: Option<Vec<u8>>,
-    identity: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) verify: bool,
+    pub(crate) ca_pem: Option<Vec<u8>>,
+    pub(crate) identity: Option<(Vec<u8>, Vec<u8>)>,
     protocol: Protocol,
+    pub(crate) only_tls12: bool,
+    pub(crate) only_tls13: bool,
 }
 
 /// What is spoken inside, as ALPN names it.
@@ -39,9 +41,7 @@ pub(crate) enum Protocol {
 impl TlsChoice {
     /// What the guest wants for a connection to `host`. An error if it gives only half of an identity.
     pub(crate) fn new(host: &str, options: Option<&TlsOptions>, protocol: Protocol) -> Result<Self, String> {
-        let Some(options) = options else {
-            return Ok(Self { server_name: host.to_owned(), verify: true, ca_pem: None, identity: None, protocol });
-        };
+        let Some(options) = options else { return Ok(Self::plain(host, protocol)) };
         let identity = match (&options.certificate_pem, &options.key_pem) {
             (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
             (None, None) => None,
@@ -52,14 +52,20 @@ impl TlsChoice {
             verify: options.verify,
             ca_pem: options.ca_pem.clone(),
             identity,
-            protocol,
+            ..Self::plain(host, protocol)
         })
+    }
+
+    /// Verified against what this machine trusts.
+    pub(crate) fn plain(host: &str, protocol: Protocol) -> Self {
+        let server_name = host.to_owned();
+        Self { server_name, verify: true, ca_pem: None, identity: None, protocol, only_tls12: false, only_tls13: false }
     }
 
     /// Those without files of their own are made once.
     fn config(&self) -> Result<Arc<ClientConfig>, String> {
         static PLAIN: [[OnceLock<Arc<ClientConfig>>; 2]; 2] = [const { [const { OnceLock::new() }; 2] }; 2];
-        if self.ca_pem.is_some() || self.identity.is_some() {
+        if self.ca_pem.is_some() || self.identity.is_some() || self.only_tls12 || self.only_tls13 {
             return self.make_config().map(Arc::new);
         }
         let slot = &PLAIN[usize::from(self.verify)][usize::from(self.protocol == Protocol::Http)];
@@ -72,7 +78,12 @@ impl TlsChoice {
 
     fn make_config(&self) -> Result<ClientConfig, String> {
         let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let versions = match (self.only_tls12, self.only_tls13) {
+            (true, _) => &[&rustls::version::TLS12][..],
+            (_, true) => &[&rustls::version::TLS13],
+            _ => rustls::DEFAULT_VERSIONS,
+        };
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_protocol_versions(versions);
         let builder = builder.expect("BUG: ring offers neither TLS 1.2 nor 1.3");
         let builder = match (self.verify, &self.ca_pem) {
             (false, _) => builder.dangerous().with_custom_certificate_verifier(Arc::new(TrustEverybody(provider))),

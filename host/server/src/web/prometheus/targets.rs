@@ -20,8 +20,7 @@ use crate::schedule::TargetStatus;
 #[serde(rename_all = "camelCase")]
 struct Targets {
     active_targets: Vec<ActiveTarget>,
-    /// Relabelling that drops targets is not there yet.
-    dropped_targets: [(); 0],
+    dropped_targets: Vec<DroppedTargetBody>,
     dropped_target_counts: BTreeMap<String, usize>,
 }
 
@@ -39,6 +38,13 @@ struct ActiveTarget {
     health: &'static str,
     scrape_interval: String,
     scrape_timeout: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DroppedTargetBody {
+    discovered_labels: BTreeMap<String, String>,
+    scrape_pool: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,17 +71,24 @@ pub(super) async fn targets(State(app): State<Arc<App>>, parameters: Parameters)
     let pool = parameters.get("scrapePool");
     let control = &app.running()?.control;
     let mut active = if state == "dropped" { Vec::new() } else { control.targets() };
-    active.retain(|target| pool.is_none_or(|pool| pool == target.job));
+    active.retain(|target| pool.is_none_or(|pool| pool == target.scrape_pool));
+    let (mut dropped, mut counts) = if state == "active" { Default::default() } else { control.dropped_targets() };
+    dropped.retain(|target| pool.is_none_or(|pool| pool == target.scrape_pool));
+    counts.retain(|name, _| pool.is_none_or(|pool| pool == name));
+    let dropped = dropped.into_iter().map(|target| DroppedTargetBody {
+        discovered_labels: map(&target.discovered_labels),
+        scrape_pool: target.scrape_pool,
+    });
     Ok(success(&Targets {
         active_targets: active.into_iter().map(ActiveTarget::from).collect(),
-        dropped_targets: [],
-        dropped_target_counts: BTreeMap::new(),
+        dropped_targets: dropped.collect(),
+        dropped_target_counts: counts,
     }))
 }
 
-/// The names of all jobs that have targets.
+/// The names of all jobs.
 pub(super) async fn scrape_pools(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let scrape_pools = app.running()?.control.targets().into_iter().map(|target| target.job).collect();
+    let scrape_pools = app.running()?.control.dropped_targets().1.into_keys().collect();
     Ok(success(&ScrapePools { scrape_pools }))
 }
 
@@ -91,7 +104,7 @@ impl From<TargetStatus> for ActiveTarget {
         Self {
             discovered_labels: map(&target.discovered_labels),
             labels: map(&target.labels),
-            scrape_pool: target.job,
+            scrape_pool: target.scrape_pool,
             global_url: target.scrape_url.clone(),
             scrape_url: target.scrape_url,
             last_error: target.last_error.unwrap_or_default(),

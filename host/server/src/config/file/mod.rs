@@ -1,20 +1,36 @@
 //! `cepmon.yml` as it is written: a `prometheus.yml` with more sections. Field for field the file's keys; what they mean together
 //! is decided in `check`.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod discovery;
+mod http_client;
+mod remote;
+mod scalar;
+mod scrape;
 
-use cepmon_alert::Secret;
+use std::collections::BTreeMap;
+
+use cepmon_model::{RelabelEntry, Secret};
 use serde::Deserialize;
+
+pub(super) use discovery::{DiscoverySections, DnsSdSection, DockerSdSection, FileSdSection, HttpSdSection};
+pub(super) use http_client::{AuthorizationSection, BasicAuthSection, HttpClientSection, OAuth2Section, ProxySection, TlsSection};
+pub(super) use remote::{
+    AlertmanagerSection, ExemplarsSection, OtlpSection, RemoteReadSection, RemoteWriteSection, RuntimeSection, TracingSection, TsdbSection,
+};
+pub use scalar::parse_size;
+pub(super) use scalar::{Bytes, Span};
+pub(super) use scrape::{GlobalSection, ScrapeDefaults, ScrapeSection};
 
 /// The whole file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct ConfigFile {
+pub(in crate::config) struct ConfigFile {
     /// Defaults for all jobs and rules.
     pub global: GlobalSection,
     /// What is scraped, probed and collected.
     pub scrape_configs: Vec<ScrapeSection>,
+    /// Globs of files with more `scrape_configs`, relative to this file.
+    pub scrape_config_files: Vec<String>,
     /// Globs of rule files, relative to this file.
     pub rule_files: Vec<String>,
     /// Where alerts go.
@@ -27,74 +43,42 @@ pub(super) struct ConfigFile {
     pub plugins: PluginsSection,
     /// The HTTP surface.
     pub web: WebSection,
-}
-
-/// `global:`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct GlobalSection {
-    /// Time between two scrapes of a target; 1m.
-    pub scrape_interval: Option<Span>,
-    /// Time a scrape may take; 10s, never more than the interval.
-    pub scrape_timeout: Option<Span>,
-    /// Time between two evaluations of a rule group; 1m.
-    pub evaluation_interval: Option<Span>,
-    /// Labels that are added to everything that leaves this host.
-    pub external_labels: BTreeMap<String, String>,
-}
-
-/// One of `scrape_configs:`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ScrapeSection {
-    /// The label `job`.
-    pub job_name: String,
-    /// An exporter or probe from the plugins folder; `prometheus` when targets are given.
-    pub plugin: Option<String>,
-    /// The plugin's settings.
-    pub settings: Option<serde_json::Value>,
-    /// Targets with labels of their own.
-    pub static_configs: Vec<StaticSection>,
-    /// Time between two scrapes; `global.scrape_interval`.
-    pub scrape_interval: Option<Span>,
-    /// Time a scrape may take; `global.scrape_timeout`.
-    pub scrape_timeout: Option<Span>,
-    /// Path of the classic scrape; `/metrics`.
-    pub metrics_path: Option<String>,
-    /// `http` or `https` for the classic scrape.
-    pub scheme: Option<String>,
-    /// Query parameters.
-    pub params: BTreeMap<String, Vec<String>>,
-    /// Keep the target's own `job` and `instance` instead of renaming them to `exported_…`.
-    pub honor_labels: bool,
-    /// Keep the target's own timestamps; true.
-    pub honor_timestamps: Option<bool>,
-    /// A scrape with more samples fails; 0 = no limit.
-    pub sample_limit: u64,
-}
-
-/// One of `static_configs:`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct StaticSection {
-    /// `host:port`, or what the plugin takes as an address.
-    pub targets: Vec<String>,
-    /// Labels for all of them.
-    pub labels: BTreeMap<String, String>,
+    /// Has no effect.
+    pub remote_write: Vec<Option<RemoteWriteSection>>,
+    /// Has no effect.
+    pub remote_read: Vec<Option<RemoteReadSection>>,
+    /// Has no effect.
+    pub tracing: Option<TracingSection>,
+    /// Has no effect.
+    pub otlp: Option<OtlpSection>,
+    /// Has no effect.
+    pub runtime: RuntimeSection,
 }
 
 /// `alerting:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct AlertingSection {
+pub(in crate::config) struct AlertingSection {
     /// An Alertmanager file that is served in this process.
     pub config_file: Option<String>,
+    /// Has no effect: alerts are routed in this process.
+    pub alertmanagers: Vec<AlertmanagerSection>,
+    /// Has no effect.
+    pub alert_relabel_configs: Vec<Option<RelabelEntry>>,
+}
+
+/// A file of `scrape_config_files:`
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct ScrapeConfigFile {
+    /// What is scraped, probed and collected.
+    pub scrape_configs: Vec<ScrapeSection>,
 }
 
 /// `logs:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct LogsSection {
+pub(in crate::config) struct LogsSection {
     /// Files to follow.
     pub sources: Vec<LogSourceSection>,
 }
@@ -102,7 +86,7 @@ pub(super) struct LogsSection {
 /// One of `logs.sources:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct LogSourceSection {
+pub(in crate::config) struct LogSourceSection {
     /// The label `job`.
     pub job_name: String,
     /// Globs of files.
@@ -118,19 +102,23 @@ pub(super) struct LogSourceSection {
 /// `storage:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct StorageSection {
+pub(in crate::config) struct StorageSection {
     /// Memory of recent samples before they are written to Parquet; 64MiB.
     pub head_max_bytes: Option<Bytes>,
     /// When the log reaches the disk: `every_second` or `always`.
     pub fsync: Option<String>,
     /// How long and how much is kept.
     pub retention: RetentionSection,
+    /// Prometheus's own storage; its retention counts here, too.
+    pub tsdb: TsdbSection,
+    /// Has no effect.
+    pub exemplars: ExemplarsSection,
 }
 
 /// `storage.retention:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RetentionSection {
+pub(in crate::config) struct RetentionSection {
     /// Of metrics.
     pub metrics: RetentionLimits,
     /// Of logs.
@@ -140,7 +128,7 @@ pub(super) struct RetentionSection {
 /// One of `storage.retention:`; what is reached first counts.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct RetentionLimits {
+pub(in crate::config) struct RetentionLimits {
     /// Age.
     pub time: Option<Span>,
     /// Size on disk.
@@ -150,7 +138,7 @@ pub(super) struct RetentionLimits {
 /// `plugins:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct PluginsSection {
+pub(in crate::config) struct PluginsSection {
     /// The operator's plugins folder; the command line wins.
     pub dir: Option<String>,
     /// Where `cepmon plugin install NAME` looks names up: a path relative to this file, or an `https://` URL.
@@ -170,7 +158,7 @@ pub(super) struct PluginsSection {
 /// One of `plugins.limits:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct PluginLimitsSection {
+pub(in crate::config) struct PluginLimitsSection {
     /// Memory of one guest; 64MiB, of the scraper 192MiB; at most 256MiB.
     pub memory: Option<Bytes>,
     /// CPU time of one call; 1s.
@@ -194,7 +182,7 @@ pub(super) struct PluginLimitsSection {
 /// One of `plugins.secrets:`; one of the two.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct SecretSection {
+pub(in crate::config) struct SecretSection {
     /// The secret itself, best as `${VARIABLE}`.
     pub value: Option<Secret>,
     /// A file that holds it, relative to this one; read again at each reload.
@@ -204,53 +192,11 @@ pub(super) struct SecretSection {
 /// `web:`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct WebSection {
+pub(in crate::config) struct WebSection {
     /// Address and port; the command line wins.
     pub listen: Option<String>,
     /// Host names under which this host is reached, beside loopback.
     pub hosts: Vec<String>,
     /// Listen beyond loopback without authentication.
     pub insecure: bool,
-}
-
-/// A duration in Prometheus's notation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span(pub Duration);
-
-impl<'de> Deserialize<'de> for Span {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        cepmon_model::parse_duration(&text).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A size such as `10GB`; units are powers of two, as in Prometheus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Bytes(pub u64);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        parse_size(&String::deserialize(deserializer)?).map(Self).map_err(serde::de::Error::custom)
-    }
-}
-
-/// Reads a size as Prometheus does: units are powers of two, with or without an `i`.
-///
-/// # Errors
-/// A text for people.
-pub fn parse_size(text: &str) -> Result<u64, String> {
-    let wanted = || format!("cannot read the size \"{text}\": wanted a number with B, KB, MB, GB or TB");
-    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = text.split_at(digits);
-    let shift = match unit {
-        "" | "B" => 0,
-        "KB" | "KiB" => 10,
-        "MB" | "MiB" => 20,
-        "GB" | "GiB" => 30,
-        "TB" | "TiB" => 40,
-        "PB" | "PiB" => 50,
-        _ => return Err(wanted()),
-    };
-    let number: u64 = number.parse().map_err(|_| wanted())?;
-    number.checked_mul(1 << shift).ok_or_else(wanted)
 }
