@@ -54,5 +54,7 @@ mod prometheus_push;
 mod promtool;
 /// What the sources look like: the tree, file lengths, opening words, links, the contract.
 mod tidy;
+/// Scrape configurations of Prometheus: rules, discoveries, credentials, limits, formats.
+mod scrape;
 /// Walking the sources, for the others.
 mod tree;

@@ -21,5 +21,5 @@ pub use host::{Finished, Host, HostSettings};
 pub use mailbox::{Mail, Mailbox};
 pub use shelf::Shelf;
 pub use sql::Rows;
-pub use target::{Answer, Target, closed_port};
+pub use target::{Answer, Reply, Target, closed_port};
 pub use wait::{PATIENCE, wait_for, wait_until};

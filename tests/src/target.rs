@@ -32,6 +32,39 @@ pub enum Answer {
     Endless,
     /// A page of so many series.
     Series(usize),
+    /// Whatever is made of the head of the request: its first line and headers.
+    Reply(Arc<dyn Fn(&str) -> Reply + Send + Sync>),
+}
+
+/// An answer of a test's own.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// `Content-Type` among them, or none.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// 200 with this type; an empty type is left out.
+    #[must_use]
+    pub fn new(content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = if content_type.is_empty() { Vec::new() } else { vec![("Content-Type".to_owned(), content_type.to_owned())] };
+        Self { status: 200, headers, body: body.into() }
+    }
+
+    /// Another status.
+    #[must_use]
+    pub fn status(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
 }
 
 /// An HTTP server on a port of its own; it serves any path. Gone when dropped.
@@ -43,6 +76,8 @@ pub struct Target {
 struct Shared {
     answer: Mutex<Answer>,
     requests: AtomicU64,
+    /// Of the last request.
+    head: Mutex<String>,
     is_gone: AtomicBool,
 }
 
@@ -53,7 +88,12 @@ impl Target {
     pub fn start(answer: Answer) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("cannot listen on loopback");
         let address = listener.local_addr().expect("BUG: a listener has no address");
-        let shared = Arc::new(Shared { answer: Mutex::new(answer), requests: AtomicU64::new(0), is_gone: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            answer: Mutex::new(answer),
+            requests: AtomicU64::new(0),
+            head: Mutex::default(),
+            is_gone: AtomicBool::new(false),
+        });
         let for_thread = Arc::clone(&shared);
         thread::spawn(move || accept(&listener, &for_thread));
         Self { address, shared }
@@ -69,6 +109,18 @@ impl Target {
     #[must_use]
     pub fn numbered(page: impl Fn(u64) -> String + Send + Sync + 'static) -> Self {
         Self::start(Answer::Numbered(Arc::new(page)))
+    }
+
+    /// A target that answers each request by its head: first line and headers.
+    #[must_use]
+    pub fn replying(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(Answer::Reply(Arc::new(reply)))
+    }
+
+    /// First line and headers of the last request; empty before the first.
+    #[must_use]
+    pub fn last_head(&self) -> String {
+        self.shared.head.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// From the next request on.
@@ -114,6 +166,7 @@ impl Debug for Answer {
             Answer::Silent => write!(f, "Silent"),
             Answer::Endless => write!(f, "Endless"),
             Answer::Series(count) => write!(f, "Series({count})"),
+            Answer::Reply(_) => write!(f, "Reply"),
         }
     }
 }
@@ -145,13 +198,15 @@ fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(LOOK))?;
     let mut reader = BufReader::new(stream);
-    while let Some(connection) = read_request(&mut reader, shared)? {
+    while let Some((connection, head)) = read_request(&mut reader, shared)? {
+        shared.head.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&head);
         let number = shared.requests.fetch_add(1, Ordering::Relaxed) + 1;
         let answer = shared.answer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         match answer {
             Answer::Page(page) => write_page(stream, 200, &page)?,
             Answer::Numbered(page) => write_page(stream, 200, &page(number))?,
             Answer::Status(status) => write_page(stream, status, "no metrics here\n")?,
+            Answer::Reply(reply) => write_reply(stream, &reply(&head))?,
             Answer::Slow(pause, page) => {
                 shared.pause(pause);
                 write_page(stream, 200, &page)?;
@@ -182,15 +237,25 @@ enum Connection {
     Close,
 }
 
-/// Reads one request without a body; `None` when the client or the target is gone.
-fn read_request(reader: &mut BufReader<&TcpStream>, shared: &Shared) -> io::Result<Option<Connection>> {
+/// Reads one request, its body, if it has one, thrown away; `None` when the client or the target is gone.
+fn read_request(reader: &mut BufReader<&TcpStream>, shared: &Shared) -> io::Result<Option<(Connection, String)>> {
     let mut connection = Connection::KeepAlive;
     let mut line = Vec::new();
+    let mut head = String::new();
+    let mut body_bytes = 0;
     loop {
         match reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
             Ok(0) => return Ok(None),
-            Ok(_) if line == b"\r\n" => return Ok(Some(connection)),
+            Ok(_) if line == b"\r\n" => {
+                io::copy(&mut reader.by_ref().take(body_bytes), &mut io::sink())?;
+                return Ok(Some((connection, head)));
+            }
             Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                head.push_str(&text);
+                if let Some(length) = text.to_ascii_lowercase().strip_prefix("content-length:") {
+                    body_bytes = length.trim().parse().unwrap_or(0);
+                }
                 if line.eq_ignore_ascii_case(b"connection: close\r\n") {
                     connection = Connection::Close;
                 }
@@ -209,6 +274,15 @@ fn write_page(mut stream: &TcpStream, status: u16, page: &str) -> io::Result<()>
     );
     stream.write_all(head.as_bytes())?;
     stream.write_all(page.as_bytes())
+}
+
+fn write_reply(mut stream: &TcpStream, reply: &Reply) -> io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Answer\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}\r\n").as_bytes())?;
+    stream.write_all(&reply.body)
 }
 
 /// A page whose end is the end of the connection.

@@ -283,3 +283,14 @@ fn the_same_series_twice_counts_once_and_bytes_that_are_no_text_fail_the_scrape(
     let error = fixture.scrape(2, Some(&bytes)).unwrap_err();
     assert!(error.to_string().ends_with("cannot read the series text at byte 5: not UTF-8"), "{error}");
 }
+
+#[test]
+fn series_with_times_of_their_own_end_with_a_mark_when_the_job_tracks_them() {
+    for (ends_timed_series, want) in [(false, "5=1"), (true, "5=1 20=stale")] {
+        let mut fixture = fixture(IngestOptions { ends_timed_series, ..options() });
+        let timed = SampleBatch { timestamps: vec![5], ..batch(&[("m", 1.0)]) };
+        fixture.scrape(10, Some(&timed)).unwrap();
+        fixture.scrape(20, Some(&batch(&[("n", 1.0)]))).unwrap();
+        assert_eq!(fixture.stored("m"), [format!(r#"m{{instance="a:1", job="web"}} {want}"#)]);
+    }
+}

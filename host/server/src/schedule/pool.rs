@@ -98,6 +98,7 @@ impl ScrapePool {
         all
     }
 
+    #[allow(dead_code, reason = "the targets API is being built on it")]
     /// Targets that rules dropped, as many as `keep_dropped_targets` of each job wants, and how many there are by job.
     pub(crate) fn dropped_targets(&self) -> (Vec<DroppedTarget>, BTreeMap<String, usize>) {
         let jobs = self.shared.jobs();

@@ -119,6 +119,7 @@ impl RunningJob {
         self.targets.values().map(|target| target.status.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
+    #[allow(dead_code, reason = "the targets API is being built on it")]
     pub(super) fn dropped(&self) -> (&[DroppedTarget], usize) {
         (&self.dropped, self.dropped_count)
     }

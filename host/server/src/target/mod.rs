@@ -1,11 +1,11 @@
 //! From configuration to targets: places that are asked (`discovery`) → groups (`group`) → labels after rules, a URL, or the reason why
-//! there is none (`target`). When a target is scraped is `schedule`'s matter.
+//! there is none (`resolve`). When a target is scraped is `schedule`'s matter.
 
 mod group;
-mod target;
+mod resolve;
 pub(crate) mod discovery;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use group::TargetGroup;
-pub(crate) use target::{Resolved, Target, resolve};
+pub(crate) use resolve::{Resolved, Target, resolve};
