@@ -185,8 +185,12 @@ impl TargetSeries {
         at: TimestampMs,
         over_budget: &mut usize,
     ) -> Result<usize, IngestError> {
-        self.cache.start();
         let limit = self.options.limits.samples;
+        // Without rules it is known at once, and no series has to be made.
+        if limit > 0 && self.options.rules.is_empty() && batch.len() as u64 > limit {
+            return Err(IngestError::SampleLimit { limit });
+        }
+        self.cache.start();
         let mut families = batch.families.iter();
         let mut family = families.next();
         let mut left_in_family = family.map_or(0, |family| family.samples);

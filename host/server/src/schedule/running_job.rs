@@ -172,6 +172,7 @@ impl RunningJob {
             timeout: target.timeout,
             health: TargetHealth::Unknown,
             last_error: None,
+            warnings: Vec::new(),
             last_scrape: None,
             last_duration: Duration::ZERO,
             samples: 0,
@@ -219,7 +220,10 @@ fn target_key(job: &Job, settings: &str, target: &Target) -> TargetKey {
     job.http.hash(&mut http);
     let http = http.finish();
     let rules: Vec<_> = job.metric_relabel.iter().map(|rule| rule.entry()).collect();
-    format!("{}\0{settings}\0{http}\0{options:?}\0{rules:?}\0{target:?}", job.plugin)
+    // Two that were discovered apart and have become one are one.
+    let Target { address, url, labels, discovered: _, parameters, interval, timeout, is_static } = target;
+    let asked = (address, url, labels, parameters, interval, timeout, is_static);
+    format!("{}\0{settings}\0{http}\0{options:?}\0{rules:?}\0{asked:?}", job.plugin)
 }
 
 /// A place within the interval that depends on the target alone, so that restarts and reloads do not move it.

@@ -146,7 +146,9 @@ impl ScrapeLoop {
         if let Some(error) = storage_error {
             tracing::error!(job, instance, %error, "samples were not stored");
         }
-        for warning in answer.iter().flat_map(|answer| &answer.samples.warnings) {
+        let warnings = answer.map(|answer| answer.samples.warnings.clone()).unwrap_or_default();
+        let before = self.with_status(|status| std::mem::replace(&mut status.warnings, warnings.clone()));
+        for warning in warnings.iter().filter(|warning| !before.contains(warning)) {
             tracing::warn!(job, instance, %warning, "warning of the plugin");
         }
         let (plugin, was_dropping) = self.with_status(|status| (status.plugin.clone(), status.dropped_samples > 0));

@@ -55,6 +55,8 @@ pub(crate) struct TargetStatus {
     pub health: TargetHealth,
     /// Why it does not.
     pub last_error: Option<String>,
+    /// What the plugin warned of in the last scrape.
+    pub warnings: Vec<String>,
     /// When the last scrape started.
     pub last_scrape: Option<TimestampMs>,
     /// How long it took.

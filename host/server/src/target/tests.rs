@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cepmon_model::LabelSet;
+use cepmon_model::{LabelSet, NameScheme, RelabelEntry, relabel};
 
 use super::*;
 use crate::config::{Config, load};
@@ -104,4 +104,29 @@ fn a_group_of_a_discovery_wins_over_the_job_and_a_target_over_its_group() {
     assert_eq!(target.labels.to_string(), r#"{instance="h:1", job="a", zone="y"}"#);
     assert_eq!(target.discovered.get("__scrape_timeout__"), Some("10s"));
     assert!(!target.is_static, "nobody wrote this address down");
+}
+
+/// What Prometheus's own tests of relabelling ask for, where they are at hand.
+#[test]
+fn prometheus_conformance() {
+    let Ok(folder) = std::env::var("CEPMON_CONFORMANCE") else {
+        eprintln!("skipped: CEPMON_CONFORMANCE names no folder");
+        return;
+    };
+    let text = std::fs::read_to_string(format!("{folder}/prometheus/relabel.jsonl")).unwrap();
+    for line in text.lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let pairs = |labels: &serde_json::Value| {
+            let pairs = labels.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
+            LabelSet::from_pairs(pairs)
+        };
+        let entries: Vec<RelabelEntry> = serde_json::from_value(case["relabel_configs"].clone()).unwrap();
+        let rules: Vec<_> = entries.iter().map(|entry| entry.check(NameScheme::Utf8).unwrap()).collect();
+        let mut labels = pairs(&case["input"]).to_builder();
+        let is_kept = relabel(&rules, &mut labels);
+        assert_eq!(!is_kept, case["drop"].as_bool().unwrap(), "{line}");
+        if is_kept {
+            assert_eq!(labels.build(), pairs(&case["output"]), "{line}");
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod tls;
 mod stats;
 mod write;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::sync::{Arc, OnceLock};

@@ -1,5 +1,6 @@
 //! The HTTP surface over loopback, with a real storage and SQL engine behind it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;

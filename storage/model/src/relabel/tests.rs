@@ -117,28 +117,3 @@ fn rules_that_cannot_work_are_refused_with_their_key() {
     assert!(entry(&[("target", "a_${1}_$x")]).check(legacy).is_ok());
     assert!(entry(&[("action", "labelkeep"), ("replacement", "$1"), ("separator", ";")]).check(utf8).is_ok());
 }
-
-/// What Prometheus's own tests ask for, where they are at hand.
-#[test]
-fn prometheus_conformance() {
-    let Ok(folder) = std::env::var("CEPMON_CONFORMANCE") else {
-        eprintln!("skipped: CEPMON_CONFORMANCE names no folder");
-        return;
-    };
-    let text = std::fs::read_to_string(format!("{folder}/prometheus/relabel.jsonl")).unwrap();
-    for line in text.lines() {
-        let case: serde_json::Value = serde_json::from_str(line).unwrap();
-        let pairs = |labels: &serde_json::Value| {
-            let pairs = labels.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
-            LabelSet::from_pairs(pairs)
-        };
-        let entries: Vec<RelabelEntry> = serde_json::from_value(case["relabel_configs"].clone()).unwrap();
-        let rules: Vec<_> = entries.iter().map(|entry| entry.check(NameScheme::Utf8).unwrap()).collect();
-        let mut labels = pairs(&case["input"]).to_builder();
-        let is_kept = relabel(&rules, &mut labels);
-        assert_eq!(!is_kept, case["drop"].as_bool().unwrap(), "{line}");
-        if is_kept {
-            assert_eq!(labels.build(), pairs(&case["output"]), "{line}");
-        }
-    }
-}

@@ -223,13 +223,18 @@ impl Checker<'_> {
             self.protocols(&[fallback.to_owned()], &format!("{path}.fallback_scrape_protocol"));
         }
         let limits = limits(shared, defaults.shared);
-        if is_classic {
-            settings["honor_timestamps"] = section.honor_timestamps.unwrap_or(true).into();
-            settings["scrape_protocols"] = protocols.into();
-            settings["fallback_scrape_protocol"] = fallback.into();
-            settings["enable_compression"] = section.enable_compression.unwrap_or(true).into();
-            settings["body_size_limit"] = limits.body_bytes.into();
-            settings["escaping"] = self.escaping(section, path, defaults).into();
+        let own = [
+            ("honor_timestamps", Value::from(section.honor_timestamps.unwrap_or(true))),
+            ("scrape_protocols", protocols.into()),
+            ("fallback_scrape_protocol", fallback.into()),
+            ("enable_compression", section.enable_compression.unwrap_or(true).into()),
+            ("body_size_limit", limits.body_bytes.into()),
+            ("escaping", self.escaping(section, path, defaults).into()),
+        ];
+        if let Some(settings) = settings.as_object_mut().filter(|_| is_classic) {
+            for (key, value) in own {
+                settings.entry(key).or_insert(value);
+            }
         }
         settings
     }

@@ -75,10 +75,9 @@ pub(super) async fn targets(State(app): State<Arc<App>>, parameters: Parameters)
     let (mut dropped, mut counts) = if state == "active" { Default::default() } else { control.dropped_targets() };
     dropped.retain(|target| pool.is_none_or(|pool| pool == target.scrape_pool));
     counts.retain(|name, _| pool.is_none_or(|pool| pool == name));
-    let dropped = dropped.into_iter().map(|target| DroppedTargetBody {
-        discovered_labels: map(&target.discovered_labels),
-        scrape_pool: target.scrape_pool,
-    });
+    let dropped = dropped
+        .into_iter()
+        .map(|target| DroppedTargetBody { discovered_labels: map(&target.discovered_labels), scrape_pool: target.scrape_pool });
     Ok(success(&Targets {
         active_targets: active.into_iter().map(ActiveTarget::from).collect(),
         dropped_targets: dropped.collect(),
