@@ -7,4 +7,4 @@ mod scrape_loop;
 mod target_status;
 
 pub(crate) use pool::ScrapePool;
-pub(crate) use target_status::{TargetHealth, TargetStatus};
+pub(crate) use target_status::{DroppedTarget, TargetHealth, TargetStatus};
