@@ -104,6 +104,7 @@ fn limits_of_a_job_fail_its_scrapes_and_say_which() {
 
 #[test]
 fn labels_and_times_of_the_target_are_kept_when_the_job_says_so() {
+    #[allow(clippy::disallowed_methods, reason = "a target has a clock of its own")]
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
     let page = format!("m{{job=\"own\"}} 1 {now_ms}\n");
     let [plain, honest, timeless] = [Target::page(&page), Target::page(&page), Target::page(&page)];

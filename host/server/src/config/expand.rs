@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::yaml::{Node, Value};
 
 /// Keys below which nothing is expanded: their `$` means something else.
-const LITERAL_KEYS: [&str; 8] = ["regex", "replacement", "expr", "annotations", "templates", "title", "text", "html"];
+const LITERAL_KEYS: [&str; 9] = ["regex", "replacement", "target_label", "expr", "annotations", "templates", "title", "text", "html"];
 
 /// Expands all scalars of a tree. `lookup` gives a variable's value. An unset variable without a default is a problem.
 pub(super) fn expand(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>, problems: &mut Vec<Problem>) {
