@@ -72,7 +72,7 @@ fn parse_native(bencher: Bencher<'_, '_>) {
 }
 
 fn call(bencher: Bencher<'_, '_>, plugin: &str, settings: &str, samples: usize) {
-    let target = TargetSpec { address: String::new(), parameters: Vec::new(), settings: Arc::from(settings), is_static: true };
+    let target = TargetSpec { address: String::new(), parameters: Vec::new(), settings: Arc::from(settings), is_static: true, http: None };
     bencher.counter(ItemsCount::new(samples)).bench(|| RUNTIME.block_on(PLUGINS.collect(black_box(plugin), &target, TIMEOUT)).unwrap());
 }
 
