@@ -212,6 +212,22 @@ fn answers_are_compressed_for_clients_that_take_it() {
 }
 
 #[test]
+fn a_long_answer_comes_in_pieces_and_whole() {
+    let host = Host::with_config("scrape_configs: []\n");
+    // 40 series of 11,001 points, about 10 MB.
+    let series = (0..40).map(|number| format!("label_replace(vector(time()),%22n%22,%22{number:02}%22,%22%22,%22%22)"));
+    let query = series.collect::<Vec<_>>().join("%20or%20");
+    let answer = host.get(&format!("/api/v1/query_range?query={query}&start=0&end=11000&step=1&stats=all"));
+    assert_eq!((answer.status, answer.header("transfer-encoding")), (200, Some("chunked")));
+    let body = answer.json();
+    let result = body["data"]["result"].as_array().unwrap();
+    assert_eq!(result.len(), 40);
+    assert!(result.iter().all(|series| series["values"].as_array().unwrap().len() == 11_001));
+    assert_eq!(result[39]["values"][11_000], json!([11_000, "11000"]));
+    assert!(body["data"]["stats"]["timings"]["execTotalTime"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
 fn the_command_line_asks_promql() {
     let target = Target::page(PAGE);
     let mut host = shop(&target);

@@ -1,5 +1,6 @@
 //! The envelope of an answer that succeeded: `{"status": "success", "data": …, "warnings": […], "infos": […]}`.
 
+use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -32,21 +33,27 @@ pub(super) fn noted_success(data: &impl Serialize, notes: &Notes) -> Response {
 
 /// The body of an answer whose data is written by a function.
 pub(super) fn envelope(push_data: impl FnOnce(&mut Vec<u8>), notes: &Notes) -> Vec<u8> {
-    let mut out = b"{\"status\":\"success\",\"data\":".to_vec();
-    push_data(&mut out);
-    for (key, texts) in [("warnings", &notes.warnings), ("infos", &notes.infos)] {
-        if !texts.is_empty() {
-            out.extend_from_slice(format!(",\"{key}\":").as_bytes());
-            serde_json::to_writer(&mut out, texts).expect("BUG: a Vec takes every byte");
-        }
-    }
-    out.push(b'}');
+    let mut out = Vec::new();
+    push_envelope(&mut out, push_data, notes);
     out
 }
 
+/// [`envelope`] into a buffer, of which `push_data` may take what is there.
+pub(super) fn push_envelope(out: &mut Vec<u8>, push_data: impl FnOnce(&mut Vec<u8>), notes: &Notes) {
+    out.extend_from_slice(b"{\"status\":\"success\",\"data\":");
+    push_data(out);
+    for (key, texts) in [("warnings", &notes.warnings), ("infos", &notes.infos)] {
+        if !texts.is_empty() {
+            out.extend_from_slice(format!(",\"{key}\":").as_bytes());
+            serde_json::to_writer(&mut *out, texts).expect("BUG: a Vec takes every byte");
+        }
+    }
+    out.push(b'}');
+}
+
 /// A finished body as an answer.
-pub(super) fn into_response(body: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+pub(super) fn into_response(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body.into()).into_response()
 }
 
 #[cfg(test)]

@@ -4,21 +4,23 @@
 //! its query with it.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use cepmon_model::{Clock, Matcher, TimestampMs};
 use cepmon_query::{Answer, BoxError, Engine, EngineOptions, Error, Expr, Interrupt, SeriesIter, SeriesSource, Severity, Value, ValueType};
 use cepmon_storage::Snapshot;
 use serde::Serialize;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::super::App;
 use super::super::error::WebError;
 use super::ApiError;
-use super::answer::{Notes, envelope, into_response};
+use super::answer::{Notes, into_response, push_envelope};
 use super::hint::hints;
 use super::parameter::Parameters;
 use super::value::push_result;
@@ -26,6 +28,13 @@ use crate::clock::SystemClock;
 
 /// Steps of one range query beyond which Prometheus refuses it.
 const MAX_STEPS: i64 = 11_000;
+
+/// Points of an answer that is sent as a whole: about 6 MB.
+const MAX_WHOLE_POINTS: usize = 200_000;
+
+/// A piece of a longer answer is sent when it has so many bytes, and so many pieces wait for a slow client.
+const PIECE_BYTES: usize = 1 << 20;
+const PIECES_AHEAD: usize = 2;
 
 /// What PromQL over HTTP may cost.
 #[derive(Debug, Clone)]
@@ -80,7 +89,7 @@ pub(super) async fn range(State(app): State<Arc<App>>, parameters: Parameters) -
 pub(crate) fn answer_offline(snapshot: &Snapshot, parameters: &Parameters) -> Result<Vec<u8>, ApiError> {
     let options = EngineOptions::default();
     let question = if parameters.get("start").is_some() { Question::range } else { Question::instant }(&options, parameters)?;
-    Ok(answer(snapshot, question, Interrupt::default(), Duration::ZERO)?)
+    Ok(Answered::new(snapshot, question, Interrupt::default(), Duration::ZERO)?.write(|_| true))
 }
 
 /// A query and all that was said with it.
@@ -147,12 +156,36 @@ async fn ask(app: &App, question: Question) -> Result<Response, ApiError> {
     let queued = asked.elapsed();
     let interrupt = Interrupt::default();
     let _stopped_when_the_client_goes = StopOnDrop(interrupt.clone());
-    let work = move || {
-        let _slot = slot;
-        answer(&storage.snapshot(), question, interrupt, queued)
+    let (answering, answer) = oneshot::channel();
+    let work = tokio::task::spawn_blocking(move || {
+        let answered = Answered::new(&storage.snapshot(), question, interrupt, queued);
+        // Somebody who reads slowly keeps nobody from asking.
+        drop(slot);
+        send(answered, answering);
+    });
+    match answer.await {
+        Ok(body) => Ok(into_response(body?)),
+        Err(_) => Err(WebError::Crashed(work.await.expect_err("BUG: a query ended without an answer")).into()),
+    }
+}
+
+/// Hands over an answer: a short one whole, a long one in pieces while it is written, so that it is never in memory as a whole.
+fn send(answered: Result<Answered, Error>, answering: oneshot::Sender<Result<Body, Error>>) {
+    // A client that has gone needs nothing more.
+    let answered = match answered {
+        Err(error) => return drop(answering.send(Err(error))),
+        Ok(answered) if answered.points() <= MAX_WHOLE_POINTS => {
+            return drop(answering.send(Ok(answered.write(|_| true).into())));
+        }
+        Ok(answered) => answered,
     };
-    let body = tokio::task::spawn_blocking(work).await.map_err(WebError::Crashed)?;
-    Ok(into_response(body?))
+    let (pieces, receiver) = mpsc::channel::<Result<Bytes, Infallible>>(PIECES_AHEAD);
+    let stream = futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
+    if answering.send(Ok(Body::from_stream(stream))).is_err() {
+        return;
+    }
+    let rest = answered.write(|out| out.len() < PIECE_BYTES || pieces.blocking_send(Ok(std::mem::take(out).into())).is_ok());
+    pieces.blocking_send(Ok(rest.into())).ok();
 }
 
 struct StopOnDrop(Interrupt);
@@ -163,34 +196,58 @@ impl Drop for StopOnDrop {
     }
 }
 
-/// Evaluates and writes the body; takes as long as that takes.
-fn answer(snapshot: &Snapshot, question: Question, interrupt: Interrupt, queued: Duration) -> Result<Vec<u8>, Error> {
-    let began = Instant::now();
-    let engine = Engine { options: question.engine, interrupt: Some(interrupt) };
-    let source = CountedSource { snapshot, samples: Cell::new(0) };
-    let Answer { mut value, annotations } = match question.times {
-        Times::At(at) => engine.annotated_instant(&source, &question.expr, at),
-        Times::Range { start, end, step_ms } => engine.annotated_range(&source, &question.expr, start, end, step_ms),
-    }?;
-    let is_truncated = question.limit.is_some_and(|limit| truncate(&mut value, limit));
-    let mut notes = if is_truncated { Notes::truncated() } else { Notes::default() };
-    for annotation in annotations.into_iter().chain(hints(&question.expr, &value, snapshot)) {
-        let text = annotation.text(&question.text);
-        match annotation.severity {
-            Severity::Warning => notes.warnings.push(text),
-            Severity::Info => notes.infos.push(text),
+/// What an evaluation gave, ready to be written.
+struct Answered {
+    value: Value,
+    notes: Notes,
+    stats: Option<Stats>,
+}
+
+impl Answered {
+    /// Evaluates; takes as long as that takes.
+    fn new(snapshot: &Snapshot, question: Question, interrupt: Interrupt, queued: Duration) -> Result<Self, Error> {
+        let began = Instant::now();
+        let engine = Engine { options: question.engine, interrupt: Some(interrupt) };
+        let source = CountedSource { snapshot, samples: Cell::new(0) };
+        let Answer { mut value, annotations } = match question.times {
+            Times::At(at) => engine.annotated_instant(&source, &question.expr, at),
+            Times::Range { start, end, step_ms } => engine.annotated_range(&source, &question.expr, start, end, step_ms),
+        }?;
+        let is_truncated = question.limit.is_some_and(|limit| truncate(&mut value, limit));
+        let mut notes = if is_truncated { Notes::truncated() } else { Notes::default() };
+        for annotation in annotations.into_iter().chain(hints(&question.expr, &value, snapshot)) {
+            let text = annotation.text(&question.text);
+            match annotation.severity {
+                Severity::Warning => notes.warnings.push(text),
+                Severity::Info => notes.infos.push(text),
+            }
+        }
+        let stats = question.wants_stats.then(|| stats(queued, began.elapsed(), source.samples.get()));
+        Ok(Self { value, notes, stats })
+    }
+
+    /// Points of all its series.
+    fn points(&self) -> usize {
+        match &self.value {
+            Value::Matrix(series) => series.iter().map(|series| series.samples.len()).sum(),
+            _ => 0,
         }
     }
-    let stats = question.wants_stats.then(|| stats(queued, began.elapsed(), source.samples.get()));
-    let push_data = |out: &mut Vec<u8>| {
-        push_result(out, &value);
-        if let Some(stats) = stats {
-            out.extend_from_slice(b",\"stats\":");
-            serde_json::to_writer(&mut *out, &stats).expect("BUG: a Vec takes every byte");
-        }
-        out.push(b'}');
-    };
-    Ok(envelope(push_data, &notes))
+
+    /// The body, or what `flush` left of it.
+    fn write(self, flush: impl FnMut(&mut Vec<u8>) -> bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        let push_data = |out: &mut Vec<u8>| {
+            push_result(out, self.value, flush);
+            if let Some(stats) = self.stats {
+                out.extend_from_slice(b",\"stats\":");
+                serde_json::to_writer(&mut *out, &stats).expect("BUG: a Vec takes every byte");
+            }
+            out.push(b'}');
+        };
+        push_envelope(&mut out, push_data, &self.notes);
+        out
+    }
 }
 
 /// Leaves out what is beyond the limit, and says whether something was.
