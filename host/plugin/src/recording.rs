@@ -7,6 +7,7 @@ use std::sync::Arc;
 use cepmon_model::FailureKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use url::Url;
 
 use crate::abi::wit;
 use crate::guest::Request;
@@ -178,7 +179,12 @@ impl Input {
 
     fn mask(&self, calls: &Recorder) -> Mask {
         match self {
-            Self::Target { parameters, settings, .. } => Mask::new(settings, parameters, calls.secrets()),
+            Self::Target { address, parameters, settings, .. } => {
+                // A scrape's parameters stand in its address.
+                let mut parameters = parameters.clone();
+                parameters.extend(Url::parse(address).iter().flat_map(|url| url.query_pairs().into_owned()));
+                Mask::new(settings, &parameters, calls.secrets())
+            }
             Self::Lines { settings, .. } => Mask::new(settings, &[], calls.secrets()),
         }
     }
