@@ -1,11 +1,12 @@
-//! Beside the programs that people use today: node_exporter on the same host, and DuckDB on the same files.
+//! Beside the programs that people use today: node_exporter on the same host, and DuckDB on the same files. Prometheus has a file of
+//! its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use cepmon_tests::{Host, PATIENCE, Target, closed_port, compared_program, http, python_with_duckdb, wait_for};
+use cepmon_tests::{Host, PATIENCE, Peer, Target, closed_port, compared_program, http, python_with_duckdb, wait_for};
 
 use crate::tree::{assert_none, text};
 
@@ -18,61 +19,16 @@ const LIBRARY: [&str; 4] = ["go_", "process_", "promhttp_", "node_exporter_build
 /// Name → type and label names.
 type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
 
-/// Ends the process when the test ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-#[test]
-fn prometheus_writes_what_it_scrapes_to_cepmon() {
-    let Some(program) = compared_program("prometheus") else { return };
-    let target = Target::numbered(|number| format!("# TYPE orders_total counter\norders_total{{shop=\"a\"}} {number}\n"));
-    let host = Host::with_config("");
-    let folder = tempfile::tempdir().unwrap();
-    let config = format!(
-        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-         scrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{}']}}]}}]\n\
-         remote_write: [{{url: 'http://{}/api/v1/write', metadata_config: {{send_interval: 1s}}}}]\n",
-        target.address(),
-        host.address()
-    );
-    std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-    let address = closed_port();
-    let _running = Running(
-        Command::new(program)
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
-            .current_dir(&folder)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
-    host.wait_for_count("SELECT count(*) FROM metrics.orders_total WHERE job = 'shop' AND shop = 'a'", 5, PATIENCE);
-    host.wait_for_count("SELECT count(*) FROM series WHERE metric = 'orders_total' AND type = 'counter'", 1, PATIENCE);
-    // Its answers count up, so every scrape since the first has to be there.
-    let gaps = "SELECT max(value) - min(value) + 1 - count(*) AS missing, count(DISTINCT instance) AS instances FROM metrics.orders_total";
-    assert_eq!(host.sql(gaps).lines(), ["0|1"]);
-    assert!(host.own_metric("cepmon_remote_write_samples_total") >= 5.0);
-    assert_eq!(host.own_metric("cepmon_remote_write_refused_samples_total"), 0.0);
-}
-
 #[test]
 fn the_node_plugin_has_the_metrics_types_and_labels_of_node_exporter() {
     let Some(program) = compared_program("prometheus-node-exporter") else { return };
     let address = closed_port();
     let collectors = ["cpu", "meminfo", "loadavg", "filesystem", "diskstats", "netdev", "stat", "uname", "time"];
-    let _running = Running(
+    let _running = Peer::start(
         Command::new(program)
             .arg(format!("--web.listen-address={address}"))
             .arg("--collector.disable-defaults")
-            .args(collectors.map(|collector| format!("--collector.{collector}")))
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
+            .args(collectors.map(|collector| format!("--collector.{collector}"))),
     );
     let host = Host::with_config("scrape_configs: [{job_name: node, plugin: node, scrape_interval: 1s, scrape_timeout: 1s}]\n");
     host.wait_for_count("SELECT count(*) FROM metrics.node_cpu_seconds_total", 1, PATIENCE);

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use cepmon_tests::{Finished, HostSettings, PATIENCE, Target, closed_port, compared_program, http, wait_for, wait_until};
+use cepmon_tests::{Finished, HostSettings, PATIENCE, Prometheus, Target, compared_program, http, wait_for, wait_until};
 
 /// 2023-11-14T22:13:20Z.
 const START: i64 = 1_700_000_000;
@@ -32,16 +32,6 @@ fn history() -> (String, BTreeSet<String>) {
     }
     text.push_str("# EOF\n");
     (text, rows)
-}
-
-/// Ends the process when the test ends.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
 
 /// Writes the history and makes blocks of it; `None` where there is no promtool.
@@ -167,25 +157,15 @@ fn samples_are_sent_to_a_running_server() {
 
 #[test]
 fn the_head_of_a_prometheus_that_was_killed_is_imported() {
-    let Some(program) = compared_program("prometheus") else { return };
     let target = Target::numbered(|number| format!("# TYPE orders_total counter\norders_total{{shop=\"a\"}} {number}\n"));
     let settings = HostSettings::new();
     let config = format!(
         "global: {{scrape_interval: 100ms, scrape_timeout: 100ms}}\nscrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{}']}}]}}]\n",
         target.address()
     );
-    fs::write(settings.folder().join("prometheus.yml"), config).unwrap();
-    let address = closed_port();
-    let mut prometheus = Running(
-        Command::new(program)
-            .args(["--config.file=prometheus.yml", "--storage.tsdb.path=old", &format!("--web.listen-address={address}")])
-            .current_dir(settings.folder())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap(),
-    );
+    let Some(prometheus) = Prometheus::start(settings.folder(), &config) else { return };
     let count = || {
-        let answer = http::get(address, "/api/v1/query?query=count_over_time(orders_total%5B1h%5D)").ok()?;
+        let answer = http::get(prometheus.address(), "/api/v1/query?query=count_over_time(orders_total%5B1h%5D)").ok()?;
         // 503 until it has started.
         let answer = (answer.status == 200).then(|| answer.json())?;
         answer["data"]["result"][0]["value"][1].as_str()?.parse::<u64>().ok()
@@ -193,10 +173,9 @@ fn the_head_of_a_prometheus_that_was_killed_is_imported() {
     // More than a chunk of 120 samples, so that there are files in chunks_head too.
     wait_until("Prometheus to scrape", PATIENCE, || count().is_some_and(|count| count > 150));
     let before = wait_for("an answer of Prometheus", PATIENCE, count);
-    prometheus.0.kill().unwrap();
-    prometheus.0.wait().unwrap();
+    drop(prometheus);
     for _ in 0..2 {
-        let finished = import(&settings, &["prometheus", "old"]);
+        let finished = import(&settings, &["prometheus", "prometheus-data"]);
         assert_eq!(finished.code, Some(0), "{}", finished.stderr);
     }
     let orders: Vec<String> = stored(&settings).into_iter().filter(|row| row.starts_with("orders_total,shop,")).collect();

@@ -2,10 +2,9 @@
 //! no order or clock in them.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use cepmon_tests::{Host, PATIENCE, Target, closed_port, compared_program, http, wait_until};
+use cepmon_tests::{Host, PATIENCE, Prometheus, Target, compared_program, http, wait_until};
 use serde_json::Value;
 
 use crate::tree::assert_none;
@@ -33,31 +32,6 @@ sizes{kind=\"inf\"} -Inf
 sizes{kind=\"quo\\\"te\\\\ä\"} 0
 ";
 
-/// A Prometheus that runs until the test ends.
-struct Prometheus {
-    process: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Prometheus {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-/// With the configuration `prometheus.yml` of a folder.
-fn start_prometheus(program: &Path, folder: &Path) -> Prometheus {
-    let address = closed_port();
-    let process = Command::new(program)
-        .args(["--config.file=prometheus.yml", "--storage.tsdb.path=data", &format!("--web.listen-address={address}")])
-        .current_dir(folder)
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    Prometheus { process, address }
-}
-
 fn encode(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
@@ -72,7 +46,6 @@ struct Both {
 
 impl Both {
     fn start() -> Option<Self> {
-        let program = compared_program("prometheus")?;
         let target = Target::numbered(|number| format!("{PAGE}# TYPE orders_total counter\norders_total{{shop=\"a\"}} {number}\n"));
         let host = Host::with_config("scrape_configs: []\n");
         let folder = tempfile::tempdir().unwrap();
@@ -83,21 +56,15 @@ impl Both {
             target.address(),
             host.address()
         );
-        std::fs::write(folder.path().join("prometheus.yml"), config).unwrap();
-        let prometheus = start_prometheus(&program, folder.path());
+        let prometheus = Prometheus::start(folder.path(), &config)?;
         let both = Self { prometheus, host, _folder: folder, _target: target };
         both.host.wait_for_count("SELECT count(*) FROM metrics.orders_total", 6, PATIENCE);
         Some(both)
     }
 
-    /// Where Prometheus is.
-    fn address(&self) -> SocketAddr {
-        self.prometheus.address
-    }
-
     /// Both have the same samples up to a time a little before this one.
     fn settled_time(&self) -> f64 {
-        let clock = http::get(self.address(), "/api/v1/query?query=time()").unwrap().json();
+        let clock = http::get(self.prometheus.address(), "/api/v1/query?query=time()").unwrap().json();
         let now = clock["data"]["result"][0].as_f64().unwrap();
         let newest = format!("SELECT count(*) FROM metrics.up WHERE ts > to_timestamp_millis({})", (now * 1000.0) as i64);
         self.host.wait_for_count(&newest, 1, PATIENCE);
@@ -106,7 +73,7 @@ impl Both {
 
     /// What differs in the answers to a path.
     fn difference(&self, path: &str) -> Option<String> {
-        difference(path, self.address(), self.host.address())
+        difference(path, self.prometheus.address(), self.host.address())
     }
 }
 
@@ -133,6 +100,18 @@ fn difference(path: &str, theirs: SocketAddr, ours: SocketAddr) -> Option<String
 fn without_wording(error: &str) -> String {
     let of_query = error.split_once("parse error").or_else(|| error.split_once("expression type"));
     of_query.map_or(error, |_| "the expression is wrong").to_owned()
+}
+
+#[test]
+fn prometheus_writes_what_it_scrapes_to_cepmon() {
+    let Some(both) = Both::start() else { return };
+    let host = &both.host;
+    host.wait_for_count("SELECT count(*) FROM series WHERE metric = 'orders_total' AND type = 'counter'", 1, PATIENCE);
+    // Its answers count up, so every scrape since the first has to be there.
+    let gaps = "SELECT max(value) - min(value) + 1 - count(*) AS missing, count(DISTINCT instance) AS instances FROM metrics.orders_total";
+    assert_eq!(host.sql(gaps).lines(), ["0|1"]);
+    assert!(host.own_metric("cepmon_remote_write_samples_total") >= 5.0);
+    assert_eq!(host.own_metric("cepmon_remote_write_refused_samples_total"), 0.0);
 }
 
 #[test]
@@ -223,7 +202,7 @@ fn promtool_prints_the_same_of_both() {
             lines.sort();
             (output.status.code(), lines, without_wording(&String::from_utf8_lossy(&output.stderr)))
         };
-        let (theirs, ours) = (run(both.address()), run(both.host.address()));
+        let (theirs, ours) = (run(both.prometheus.address()), run(both.host.address()));
         assert_eq!(theirs, ours, "{command:?}");
     }
 }
@@ -235,12 +214,11 @@ fn prometheus_reads_from_cepmon_what_it_has_not() {
     let now = both.settled_time();
     let folder = tempfile::tempdir().unwrap();
     let remote = format!("remote_read: [{{url: 'http://{}/api/v1/read', read_recent: true}}]\n", both.host.address());
-    std::fs::write(folder.path().join("prometheus.yml"), remote).unwrap();
-    let reader = start_prometheus(&compared_program("prometheus").unwrap(), folder.path());
-    wait_until("the second Prometheus", PATIENCE, || http::get(reader.address, "/-/ready").is_ok_and(|answer| answer.status == 200));
+    let reader = Prometheus::start(folder.path(), &remote).unwrap();
+    wait_until("the second Prometheus", PATIENCE, || http::get(reader.address(), "/-/ready").is_ok_and(|answer| answer.status == 200));
     for query in ["sizes", "orders_total[3s]", "sum(rate(orders_total[3s]))", "up{job=~\"s.*\",instance!=\"x\"}"] {
         let path = format!("/api/v1/query?query={}&time={now}", encode(query));
-        let difference = difference(&path, both.address(), reader.address);
+        let difference = difference(&path, both.prometheus.address(), reader.address());
         assert_none("answers that differ", difference.as_slice());
     }
 }
@@ -256,5 +234,5 @@ fn a_page_for_federation_is_prometheuss() {
         lines.sort();
         lines
     };
-    assert_eq!(page(both.address()), page(both.host.address()));
+    assert_eq!(page(both.prometheus.address()), page(both.host.address()));
 }

@@ -1,11 +1,12 @@
 //! OpenMetrics text whose samples have times, as `promtool tsdb create-blocks-from openmetrics` takes it. Types, help texts and exemplars
-//! are passed over.
+//! are passed over. A history may be larger than memory, so it is read line by line; the parser of scrapes, which fills the columns of a
+//! guest's batch with a whole body, is no use here.
 
 use std::collections::HashMap;
 use std::io::BufRead;
 use std::path::Path;
 
-use cepmon_model::{LabelSet, Sample, parse_series_text};
+use cepmon_model::{LabelSet, Sample, split_series_text};
 
 use crate::{Error, Findings, Selection, Sink};
 
@@ -78,8 +79,8 @@ impl Collected {
 
 /// `name{label="value"} value time`, perhaps with an exemplar after ` # `.
 fn parse_line(line: &str) -> Result<(LabelSet, Sample), String> {
-    let (series, rest) = line.split_at(series_end(line));
-    let labels = parse_series_text(series.as_bytes()).map_err(|error| error.to_string())?.build();
+    let (labels, rest) = split_series_text(line).map_err(|error| error.to_string())?;
+    let labels = labels.build();
     let mut words = rest.split_ascii_whitespace().take_while(|word| *word != "#");
     let value = words.next().ok_or_else(|| format!("expected value for series {labels}"))?;
     let value = parse_number(value).ok_or_else(|| format!("cannot read the value \"{value}\" of series {labels}"))?;
@@ -90,24 +91,6 @@ fn parse_line(line: &str) -> Result<(LabelSet, Sample), String> {
         // Rounded: 1.001 has no exact form, and a millisecond less would be another sample.
         None => Ok((labels, Sample { timestamp: (seconds * 1000.0).round() as i64, value })),
     }
-}
-
-/// Where the labels end: behind the closing brace, or at the first blank if there are none.
-fn series_end(line: &str) -> usize {
-    let (mut is_quoted, mut is_escaped, mut has_braces) = (false, false, false);
-    for (index, byte) in line.bytes().enumerate() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if is_quoted => is_escaped = true,
-            b'"' => is_quoted = !is_quoted,
-            _ if is_quoted => {}
-            b'{' => has_braces = true,
-            b'}' => return index + 1,
-            b' ' if !has_braces => return index,
-            _ => {}
-        }
-    }
-    line.len()
 }
 
 fn parse_number(text: &str) -> Option<f64> {

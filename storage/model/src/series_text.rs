@@ -15,7 +15,20 @@ pub struct SeriesTextError {
 /// blanks around every part, a trailing or missing comma, `{"name", "label"="value"}`, the escapes `\\`, `\"` and `\n`.
 pub fn parse_series_text(text: &[u8]) -> Result<LabelSetBuilder, SeriesTextError> {
     let text = std::str::from_utf8(text).map_err(|error| SeriesTextError { at: error.valid_up_to(), problem: "not UTF-8" })?;
-    Reader { text, at: 0 }.series()
+    let mut reader = Reader { text, at: 0 };
+    let labels = reader.series()?;
+    reader.skip_blanks();
+    match reader.peek() {
+        Some(_) => Err(reader.error("unexpected text after the labels")),
+        None => Ok(labels),
+    }
+}
+
+/// The same of a line that begins with a series text, and the rest of the line: of `up{job="a"} 1` the ` 1`.
+pub fn split_series_text(line: &str) -> Result<(LabelSetBuilder, &str), SeriesTextError> {
+    let mut reader = Reader { text: line, at: 0 };
+    let labels = reader.series()?;
+    Ok((labels, &line[reader.at..]))
 }
 
 /// Labels of one series. Nobody has that many, and a text of megabytes of labels in the worst order would take minutes to sort.
@@ -27,7 +40,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn series(mut self) -> Result<LabelSetBuilder, SeriesTextError> {
+    fn series(&mut self) -> Result<LabelSetBuilder, SeriesTextError> {
         let mut labels = LabelSetBuilder::default();
         self.skip_blanks();
         let name = self.bare_name();
@@ -41,12 +54,10 @@ impl Reader<'_> {
         if self.accept(b'{') {
             self.labels(&mut labels)?;
         }
-        self.skip_blanks();
-        match (self.peek(), labels.get(METRIC_NAME)) {
-            (Some(_), _) => Err(self.error("unexpected text after the labels")),
-            (None, None) => Err(self.error("no metric name")),
-            (None, Some(_)) => Ok(labels),
+        if labels.get(METRIC_NAME).is_none() {
+            return Err(self.error("no metric name"));
         }
+        Ok(labels)
     }
 
     fn labels(&mut self, labels: &mut LabelSetBuilder) -> Result<(), SeriesTextError> {
@@ -150,6 +161,18 @@ mod tests {
         f(r#"m{path="C:\\\"\n\d"}"#, r#"m{path="C:\\\"\n\\d"}"#);
         f(r#"{"my.metric", "my label"="x"}"#, r#"my.metric{my label="x"}"#);
         f(r#"m{empty=""}"#, "m");
+    }
+
+    #[test]
+    fn a_line_is_split_behind_its_labels() {
+        let f = |line: &str, labels: &str, rest: &str| {
+            let (found, found_rest) = split_series_text(line).unwrap();
+            assert_eq!((found.build().to_string().as_str(), found_rest), (labels, rest));
+        };
+        f("up 1", "up", "1");
+        f(r#"up{job="} 1"} 2 3 # {t="x"} 4"#, r#"up{job="} 1"}"#, r#" 2 3 # {t="x"} 4"#);
+        f(r#"up {job="\"} "} 2"#, r#"up{job="\"} "}"#, " 2");
+        f("up", "up", "");
     }
 
     #[test]

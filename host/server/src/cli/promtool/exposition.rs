@@ -1,9 +1,10 @@
-//! The text format 0.0.4 into families, for the commands that look at a page of metrics. What a scrape does with such a page is the
-//! bundled plugin's matter.
+//! The text format 0.0.4 into families, for the commands that look at a page of metrics. Not the parser of scrapes: that one lies in a
+//! plugin, fills columns for the host, and takes what promtool, which reads with the library of Go clients, refuses (a second `TYPE` line)
+//! because Prometheus's scrape takes it.
 
 use std::collections::BTreeMap;
 
-use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, parse_series_text};
+use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, split_series_text};
 
 /// Metrics of one name.
 #[derive(Debug, Default)]
@@ -68,30 +69,8 @@ fn parse_comment(comment: &str, page: &mut Page) -> Result<(), String> {
 }
 
 fn parse_sample(line: &str) -> Result<PageSample, String> {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    let mut end = line.find([' ', '\t']).unwrap_or(line.len());
-    if let Some(open) = line.find('{').filter(|open| *open <= end || line.get(end..*open).is_some_and(|blank| blank.trim().is_empty())) {
-        let close = line.char_indices().skip_while(|(index, _)| index < &open).find(|(_, character)| match character {
-            _ if is_escaped => {
-                is_escaped = false;
-                false
-            }
-            '\\' => {
-                is_escaped = is_quoted;
-                false
-            }
-            '"' => {
-                is_quoted = !is_quoted;
-                false
-            }
-            '}' => !is_quoted,
-            _ => false,
-        });
-        end = close.map_or(line.len(), |(index, _)| index + 1);
-    }
-    let (series, rest) = line.split_at(end);
-    let labels = parse_series_text(series.as_bytes()).map_err(|error| error.to_string())?.build();
+    let (labels, rest) = split_series_text(line).map_err(|error| error.to_string())?;
+    let labels = labels.build();
     let mut words = rest.split_ascii_whitespace();
     let value = words.next().unwrap_or_default();
     let value = value.parse().map_err(|_| format!("expected float as value, got {value:?}"))?;
