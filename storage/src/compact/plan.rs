@@ -1,7 +1,7 @@
 //! Which blocks to merge next. Pure: entries in, a plan out.
 //!
 //! Blocks of the same level are merged eight at a time into one of the next level; when a window (a day) is over, whatever there is of it
-//! becomes one block of the last level. So a sample is written at most five times (flush, three levels, day), a day has at most seven
+//! becomes one block of the last level. So a sample is written at most five times (flush, three levels, day), a day has at most eight
 //! blocks per level (and one for each 512 flushes) while it lasts, and late data for old days goes through the same levels before a day
 //! is written again: when it has grown by half, or after a day.
 
@@ -76,12 +76,15 @@ pub(crate) fn plan(blocks: &[(usize, &BlockEntry)], rules: &Rules, first_seen: &
     })
 }
 
-/// Eight blocks of one level; of one window, but for those that were just flushed, which need not lie in one.
+/// Eight blocks of one level; of one window, but for those that were just flushed, which need not lie in one. The youngest block stays as
+/// it is: what is asked for most is the last minutes, and they are found fastest in a small block.
 fn tier(parts: &[(usize, &BlockEntry)], cap: u64, width: i64) -> Option<Plan> {
+    let youngest = parts.iter().max_by_key(|(_, entry)| entry.max_ts)?.0;
     (0..LAST_PART).find_map(|level| {
         let mut groups: HashMap<i64, Vec<(usize, &BlockEntry)>> = HashMap::new();
         // Blocks of a quarter of the cap are large enough already.
-        for &(place, entry) in parts.iter().filter(|(_, entry)| entry.level == level && entry.bytes <= cap / 4) {
+        let is_meant = |(place, entry): &&(usize, &BlockEntry)| *place != youngest && entry.level == level && entry.bytes <= cap / 4;
+        for &(place, entry) in parts.iter().filter(is_meant) {
             let window = if level == 0 { 0 } else { window_of(entry.min_ts, width) };
             groups.entry(window).or_default().push((place, entry));
         }
@@ -169,9 +172,9 @@ mod tests {
     fn eight_blocks_of_a_level_become_one_of_the_next_and_the_last_level_waits_for_the_end_of_the_day() {
         let of = |count: usize, level: u8| (0..count).map(|number| entry(number, level, HOUR, HOUR + 1, 10)).collect::<Vec<_>>();
         let now = 2 * HOUR;
-        assert_eq!(next(&of(7, 0), now, None, &FirstSeen::new()), None);
+        assert_eq!(next(&of(8, 0), now, None, &FirstSeen::new()), None);
         assert_eq!(next(&of(9, 0), now, None, &FirstSeen::new()), Some(((0..8).collect(), 1, None)));
-        assert_eq!(next(&of(8, 2), now, None, &FirstSeen::new()), Some(((0..8).collect(), 3, None)));
+        assert_eq!(next(&of(9, 2), now, None, &FirstSeen::new()), Some(((0..8).collect(), 3, None)));
         assert_eq!(next(&of(8, 3), now, None, &FirstSeen::new()), None);
         assert_eq!(next(&of(8, 3), DAY + 2 * HOUR, None, &FirstSeen::new()), Some(((0..8).collect(), 1, Some(0))));
     }

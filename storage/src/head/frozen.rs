@@ -52,6 +52,19 @@ impl FrozenSamples {
         self.series.get(slot as usize).is_some_and(|series| series.chunk != ChunkAddress::NONE || series.late.is_some())
     }
 
+    /// The spans (inclusive) to write apart, oldest first: all of it, or what is older than the youngest `recent_ms` and these, when there is
+    /// far more than that.
+    pub(crate) fn spans(&self, order: &[(u32, SeriesId)], recent_ms: i64) -> Vec<(i64, i64)> {
+        let recent = self.max_timestamp.saturating_sub(recent_ms);
+        // What a flush normally finds spans `recent_ms` and a little more.
+        let far = recent.saturating_sub(recent_ms);
+        if order.iter().any(|&(slot, _)| self.first_timestamp(slot).is_some_and(|first| first < far)) {
+            vec![(i64::MIN, recent - 1), (recent, i64::MAX)]
+        } else {
+            vec![(i64::MIN, i64::MAX)]
+        }
+    }
+
     /// The time of a series' oldest sample here.
     pub(super) fn first_timestamp(&self, slot: u32) -> Option<i64> {
         let series = self.series.get(slot as usize)?;

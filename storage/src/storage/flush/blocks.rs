@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cepmon_model::SeriesId;
+use hashbrown::HashSet;
 
 use super::super::{FlushReport, Frozen, Shared, count};
 use crate::Error;
@@ -68,40 +69,55 @@ impl Shared {
         self.write_tables(frozen, new, report)
     }
 
+    /// Writes the samples: in one block, or in two when there are much older ones among them (a backfill, late data). What is asked for most
+    /// is the last minutes, and a block is read by pages that hold all times of its series.
     fn write_metrics(&self, frozen: &Frozen, new: &mut NewBlocks, report: &mut FlushReport) -> Result<(), Error> {
         if frozen.samples.samples == 0 {
             return Ok(());
         }
-        let mut entry = self.next_entry(new, BlockKind::Metrics);
-        let path = self.begin(new, &entry);
-        let aside = atomic::aside(&path);
-        atomic::create_folders(&aside)?;
-        let places = self.write_samples(frozen, &aside, &mut entry)?;
-        self.options.faults.pass("samples-written")?;
-        if places.is_empty() {
-            return atomic::remove(&aside);
+        let order = self.write().head.frozen_order(&frozen.samples);
+        let trial = trial_values(frozen, &order);
+        let mut flushed = HashSet::new();
+        for span in frozen.samples.spans(&order, self.options.head_max_age_ms) {
+            let mut entry = self.next_entry(new, BlockKind::Metrics);
+            let path = self.begin(new, &entry);
+            let aside = atomic::aside(&path);
+            atomic::create_folders(&aside)?;
+            let writer = SamplesWriter::create(samples_file(&aside), &trial)?;
+            let places = self.write_samples(frozen, &order, span, writer, &mut entry)?;
+            self.options.faults.pass("samples-written")?;
+            if places.is_empty() {
+                atomic::remove(&aside)?;
+                continue;
+            }
+            entry.bytes += self.write_series(&places, &aside)?;
+            atomic::sync_folder(&aside)?;
+            atomic::commit(&path)?;
+            self.options.faults.pass("series-written")?;
+            report.samples += entry.rows;
+            flushed.extend(places.iter().map(|&(slot, ..)| slot));
+            new.add(entry, path, report);
         }
-        entry.bytes += self.write_series(&places, &aside)?;
-        atomic::sync_folder(&aside)?;
-        atomic::commit(&path)?;
-        self.options.faults.pass("series-written")?;
-        report.samples += entry.rows;
-        report.series += places.len() as u64;
-        new.add(entry, path, report);
+        report.series += flushed.len() as u64;
         Ok(())
     }
 
-    /// Writes the samples that no block has yet, and says where each series' lie.
-    fn write_samples(&self, frozen: &Frozen, folder: &Path, entry: &mut BlockEntry) -> Result<Vec<PlacedSeries>, Error> {
-        let order = self.write().head.frozen_order(&frozen.samples);
-        let mut writer = SamplesWriter::create(samples_file(folder), &trial_values(frozen, &order))?;
+    /// Writes the samples of a span (inclusive) that no block has yet, and says where each series' lie.
+    fn write_samples(
+        &self,
+        frozen: &Frozen,
+        order: &[(u32, SeriesId)],
+        span: (i64, i64),
+        mut writer: SamplesWriter,
+        entry: &mut BlockEntry,
+    ) -> Result<Vec<PlacedSeries>, Error> {
         let mut places = Vec::with_capacity(order.len());
         let mut known = KnownSamples::new(self);
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        for &(slot, id) in &order {
+        for &(slot, id) in order {
             times.clear();
             values.clear();
-            frozen.samples.read(slot, (i64::MIN, i64::MAX), &mut times, &mut values);
+            frozen.samples.read(slot, span, &mut times, &mut values);
             if times.first().is_some_and(|&first| frozen.samples.may_be_in_blocks(slot, first)) {
                 let labels = self.read().head.describe(slot).0;
                 let conflicts = known.remove(&labels, &mut times, &mut values)?;

@@ -184,21 +184,21 @@ fn thirty_days_of_flushes_leave_a_bounded_number_of_blocks_and_retention_is_obey
 fn a_scan_that_began_before_a_merge_reads_on_and_the_files_go_after_it() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(dir.path());
-    for hour in 0..8 {
+    for hour in 0..9 {
         append(&storage, &[(0, START + hour * HOUR, hour as f64), (1, START + hour * HOUR, 1.0)]);
         storage.flush().unwrap();
     }
     let folders = || std::fs::read_dir(dir.path().join("default/metrics")).unwrap().count();
     let all = SampleScan { matchers: vec![], start: i64::MIN, end: i64::MAX };
     let mut before = storage.snapshot().scan_samples(&all).unwrap();
-    assert_eq!(before.next().unwrap().unwrap().timestamps.len(), 8);
-    assert_eq!(compact_all(&storage, START + 9 * HOUR), 1);
-    assert_eq!(folders(), 9);
-    assert_eq!(before.next().unwrap().unwrap().timestamps.len(), 8);
+    assert_eq!(before.next().unwrap().unwrap().timestamps.len(), 9);
+    assert_eq!(compact_all(&storage, START + 10 * HOUR), 1);
+    assert_eq!(folders(), 10);
+    assert_eq!(before.next().unwrap().unwrap().timestamps.len(), 9);
     assert!(before.next().is_none());
     drop(before);
-    assert_eq!(folders(), 1);
-    assert_eq!(scan(&storage, vec![], i64::MIN, i64::MAX)[1].timestamps.len(), 8);
+    assert_eq!(folders(), 2, "the merged one and the youngest");
+    assert_eq!(scan(&storage, vec![], i64::MIN, i64::MAX)[1].timestamps.len(), 9);
 }
 
 #[test]
@@ -207,17 +207,17 @@ fn a_merge_that_fails_at_any_step_changes_nothing_waits_and_holds_up_no_flush() 
         let dir = tempfile::tempdir().unwrap();
         let faults = Faults::armed(point, crate::FaultAction::Fail);
         let storage = Storage::open(StorageOptions { faults, ..options(dir.path()) }).unwrap().0;
-        for hour in 0..8 {
+        for hour in 0..9 {
             append(&storage, &[(0, START + hour * HOUR, hour as f64)]);
             storage.flush().unwrap();
         }
         let before = dump(&storage);
-        let now = START + 9 * HOUR;
+        let now = START + 10 * HOUR;
         assert_eq!(storage.compact(now).unwrap_err().to_string(), Error::Fault(point).to_string());
         assert_eq!(dump(&storage), before);
         assert_eq!(storage.stats().compaction_failures_total, 1, "{point}");
         assert_eq!(storage.compact(now + 1000).unwrap(), None, "{point}: it must wait");
-        append(&storage, &[(0, START + 9 * HOUR, 9.0)]);
+        append(&storage, &[(0, START + 10 * HOUR, 9.0)]);
         storage.flush().unwrap();
         let after = dump(&storage);
         drop(storage);
@@ -266,19 +266,19 @@ fn retention_that_takes_an_input_meanwhile_wins() {
 fn a_damaged_block_is_left_alone_and_the_others_are_merged() {
     let dir = tempfile::tempdir().unwrap();
     let storage = open(dir.path());
-    for hour in 0..8 {
+    for hour in 0..9 {
         append(&storage, &[(0, START + hour * HOUR, 1.0)]);
         storage.append_logs(&[line(START + hour * HOUR, "web", "x", &[])]).unwrap();
         storage.flush().unwrap();
     }
     let first = storage.shared.read().blocks.iter().find(|block| block.entry.kind == BlockKind::Metrics).cloned().unwrap();
     std::fs::write(&**first.series_file(), "no Parquet").unwrap();
-    let now = START + 9 * HOUR;
+    let now = START + 10 * HOUR;
     assert!(storage.compact(now).unwrap_err().to_string().contains("series.parquet"));
     assert_eq!(compact_all(&storage, now + HOUR), 1);
-    assert_eq!((entries(&storage, &BlockKind::Metrics).len(), entries(&storage, &BlockKind::Logs).len()), (8, 1));
+    assert_eq!((entries(&storage, &BlockKind::Metrics).len(), entries(&storage, &BlockKind::Logs).len()), (9, 2));
     compact_all(&storage, START + 2 * DAY);
-    assert_eq!(entries(&storage, &BlockKind::Metrics).len(), 2, "seven became one");
+    assert_eq!(entries(&storage, &BlockKind::Metrics).len(), 2, "eight became one");
 }
 
 #[test]

@@ -111,6 +111,28 @@ fn one_flush_makes_one_block_and_an_empty_one_none() {
 }
 
 #[test]
+fn a_flush_writes_the_last_two_hours_apart_from_much_older_samples() {
+    const MINUTE: i64 = 60_000;
+    let spans = |minutes: std::ops::RangeInclusive<i64>, late: &[i64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let storage = open(dir.path());
+        let times = minutes.map(|minute| minute * MINUTE).chain(late.iter().copied());
+        append(&storage, &times.flat_map(|time| [(0, time, 1.0), (1, time, 2.0)]).collect::<Vec<_>>());
+        let before = dump(&storage);
+        let report = storage.flush().unwrap();
+        assert_eq!((report.series, dump(&storage)), (2, before.clone()));
+        drop(storage);
+        let storage = open(dir.path());
+        assert_eq!(dump(&storage), before);
+        let state = storage.shared.read();
+        state.blocks.iter().map(|block| (block.entry.min_ts / MINUTE, block.entry.max_ts / MINUTE)).collect::<Vec<_>>()
+    };
+    assert_eq!(spans(0..=125, &[]), [(0, 125)]);
+    assert_eq!(spans(0..=600, &[]), [(0, 479), (480, 600)]);
+    assert_eq!(spans(900..=1000, &[3 * MINUTE]), [(3, 3), (900, 1000)]);
+}
+
+#[test]
 fn more_series_than_memory_may_hold_are_refused_and_known_ones_go_on() {
     let dir = tempfile::tempdir().unwrap();
     let storage = Storage::open(StorageOptions { max_series: 2, ..options(dir.path()) }).unwrap().0;
