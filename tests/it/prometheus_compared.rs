@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use cepmon_tests::{Host, PATIENCE, Prometheus, Target, compared_program, http, wait_until};
+use cepmon_tests::{Host, PATIENCE, Prometheus, Reply, Target, compared_program, http, wait_until};
 use serde_json::Value;
 
 use crate::tree::assert_none;
@@ -235,4 +235,54 @@ fn a_page_for_federation_is_prometheuss() {
         lines
     };
     assert_eq!(page(both.prometheus.address()), page(both.host.address()));
+}
+
+/// Counters and a histogram with exemplars, with times of their own so that both scrapers see the same ones.
+const EXAMPLES: &str = "\
+# TYPE orders counter
+orders_total{shop=\"a\"} 7 # {trace_id=\"q\\\"x\",span_id=\"1\"} 1 1700000000.250
+orders_total{shop=\"b\"} 2
+# TYPE wait_seconds histogram
+wait_seconds_bucket{le=\"0.5\"} 1 # {trace_id=\"slow\"} 0.43 1700000001
+wait_seconds_bucket{le=\"+Inf\"} 2 # {trace_id=\"slower\"} 1e2 1700000002.5
+wait_seconds_count 2
+wait_seconds_sum 100.43
+# EOF
+";
+
+#[test]
+fn exemplars_are_found_as_in_prometheus() {
+    let target = Target::replying(|_| Reply::new("application/openmetrics-text; version=1.0.0; charset=utf-8", EXAMPLES));
+    let jobs = |name: &str| {
+        format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs: [{{job_name: {name}, static_configs: [{{targets: ['{}']}}]}}]\n",
+            target.address()
+        )
+    };
+    let host = Host::with_config(&jobs("own"));
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("{}remote_write: [{{url: 'http://{}/api/v1/write', send_exemplars: true}}]\n", jobs("shop"), host.address());
+    let Some(prometheus) = Prometheus::start(folder.path(), &config) else { return };
+    host.wait_for_count("SELECT count(*) FROM exemplars WHERE labels['job'] = 'shop'", 3, PATIENCE);
+    // A page that does not change brings nothing new.
+    host.wait_for_count("SELECT count(*) FROM scrapes", 4, PATIENCE);
+    let own = "SELECT metric, exemplar['trace_id'] AS trace, value FROM exemplars WHERE labels['job'] = 'own' ORDER BY ts";
+    assert_eq!(host.sql(own).lines(), ["orders_total|q\"x|1", "wait_seconds_bucket|slow|0.43", "wait_seconds_bucket|slower|100"]);
+    let mut differences = Vec::new();
+    for query in [
+        "rate(wait_seconds_bucket{job=\"shop\"}[5m])",
+        "wait_seconds_bucket{le=\"+Inf\",job=\"shop\"} > 3 or orders_total{job!~\"own\"}",
+        "orders_total{shop=\"b\"}",
+        "nothing",
+        "sum(",
+    ] {
+        for span in ["start=1600000000&end=1800000000", "start=1700000001&end=1700000002.5", "start=3&end=4", "start=4&end=3", "start=1"] {
+            let path = format!("/api/v1/query_exemplars?query={}&{span}", encode(query));
+            differences.extend(difference(&path, prometheus.address(), host.address()));
+        }
+    }
+    assert_none("answers that differ", &differences);
+    let without_selector = "/api/v1/query_exemplars?query=time()&start=1&end=2";
+    let statuses = [prometheus.address(), host.address()].map(|address| http::get(address, without_selector).unwrap().status);
+    assert_eq!(statuses, [204, 204]);
 }

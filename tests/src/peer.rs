@@ -44,7 +44,9 @@ impl Prometheus {
         let program = compared_program("prometheus")?;
         fs::write(folder.join("prometheus.yml"), config).expect("cannot write a file of the test");
         let address = closed_port();
-        let arguments = ["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus-data", &format!("--web.listen-address={address}")];
+        let listen = format!("--web.listen-address={address}");
+        let arguments =
+            ["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus-data", "--enable-feature=exemplar-storage", &listen];
         Some(Self { address, _process: Peer::start(Command::new(program).args(arguments).current_dir(folder)) })
     }
 

@@ -32,7 +32,7 @@ pub use relabel::{NameScheme, RelabelEntry, RelabelError, RelabelRule, relabel};
 pub use sample::{STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
 pub use secret::Secret;
 pub use series::{MetricKind, MetricMetadata, SeriesId};
-pub use series_text::{SeriesTextError, parse_series_text, split_series_text};
+pub use series_text::{SeriesTextError, parse_label_text, parse_series_text, split_series_text};
 
 /// The label that holds the metric's name.
 pub const METRIC_NAME: &str = "__name__";

@@ -14,14 +14,16 @@ pub struct SeriesTextError {
 /// Labels of a series text, the metric's name as `__name__`. Accepts what Prometheus's text and OpenMetrics parsers accept:
 /// blanks around every part, a trailing or missing comma, `{"name", "label"="value"}`, the escapes `\\`, `\"` and `\n`.
 pub fn parse_series_text(text: &[u8]) -> Result<LabelSetBuilder, SeriesTextError> {
-    let text = std::str::from_utf8(text).map_err(|error| SeriesTextError { at: error.valid_up_to(), problem: "not UTF-8" })?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text: utf8(text)?, at: 0 };
     let labels = reader.series()?;
-    reader.skip_blanks();
-    match reader.peek() {
-        Some(_) => Err(reader.error("unexpected text after the labels")),
-        None => Ok(labels),
-    }
+    reader.end(labels)
+}
+
+/// The same of a text that may lack the name, such as the labels of an exemplar: `{trace_id="a"}`.
+pub fn parse_label_text(text: &[u8]) -> Result<LabelSetBuilder, SeriesTextError> {
+    let mut reader = Reader { text: utf8(text)?, at: 0 };
+    let labels = reader.name_and_labels()?;
+    reader.end(labels)
 }
 
 /// The same of a line that begins with a series text, and the rest of the line: of `up{job="a"} 1` the ` 1`.
@@ -34,6 +36,10 @@ pub fn split_series_text(line: &str) -> Result<(LabelSetBuilder, &str), SeriesTe
 /// Labels of one series. Nobody has that many, and a text of megabytes of labels in the worst order would take minutes to sort.
 const MAX_LABELS: usize = 256;
 
+fn utf8(text: &[u8]) -> Result<&str, SeriesTextError> {
+    std::str::from_utf8(text).map_err(|error| SeriesTextError { at: error.valid_up_to(), problem: "not UTF-8" })
+}
+
 struct Reader<'a> {
     text: &'a str,
     at: usize,
@@ -41,6 +47,14 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn series(&mut self) -> Result<LabelSetBuilder, SeriesTextError> {
+        let labels = self.name_and_labels()?;
+        if labels.get(METRIC_NAME).is_none() {
+            return Err(self.error("no metric name"));
+        }
+        Ok(labels)
+    }
+
+    fn name_and_labels(&mut self) -> Result<LabelSetBuilder, SeriesTextError> {
         let mut labels = LabelSetBuilder::default();
         self.skip_blanks();
         let name = self.bare_name();
@@ -54,10 +68,16 @@ impl Reader<'_> {
         if self.accept(b'{') {
             self.labels(&mut labels)?;
         }
-        if labels.get(METRIC_NAME).is_none() {
-            return Err(self.error("no metric name"));
-        }
         Ok(labels)
+    }
+
+    /// Makes sure that nothing follows.
+    fn end(mut self, labels: LabelSetBuilder) -> Result<LabelSetBuilder, SeriesTextError> {
+        self.skip_blanks();
+        match self.peek() {
+            Some(_) => Err(self.error("unexpected text after the labels")),
+            None => Ok(labels),
+        }
     }
 
     fn labels(&mut self, labels: &mut LabelSetBuilder) -> Result<(), SeriesTextError> {
@@ -173,6 +193,15 @@ mod tests {
         f(r#"up{job="} 1"} 2 3 # {t="x"} 4"#, r#"up{job="} 1"}"#, r#" 2 3 # {t="x"} 4"#);
         f(r#"up {job="\"} "} 2"#, r#"up{job="\"} "}"#, " 2");
         f("up", "up", "");
+    }
+
+    #[test]
+    fn labels_need_no_name() {
+        assert_eq!(parse_label_text(br#"{trace_id="a"}"#).unwrap().build().to_string(), r#"{trace_id="a"}"#);
+        assert_eq!(
+            parse_label_text(b"{} x").unwrap_err().to_string(),
+            "cannot read the series text at byte 3: unexpected text after the labels"
+        );
     }
 
     #[test]

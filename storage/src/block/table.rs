@@ -64,18 +64,6 @@ pub(crate) fn table_batches<'a>(
     Ok(batches.map(move |batch| fit(&batch.map_err(file.failure())?, file, table)))
 }
 
-/// Reads the rows of a file between two times, inclusive.
-pub(crate) fn read_table(file: &BlockFile, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
-    let mut found = Vec::new();
-    for batch in table_batches(file, table)? {
-        let batch = between(table.name, &batch?, range)?;
-        if batch.num_rows() > 0 {
-            found.push(batch);
-        }
-    }
-    Ok(found)
-}
-
 fn fit(batch: &RecordBatch, file: &BlockFile, table: &TableDef) -> Result<RecordBatch, Error> {
     let schema = table.schema();
     let mut columns = Vec::with_capacity(schema.fields().len());

@@ -12,8 +12,10 @@ use super::tables::scan_table;
 use super::{LogScan, SampleScan, SeriesInfo, SeriesSamples};
 use crate::block::Block;
 use crate::block::schema::MAX_PROMOTED_FIELDS;
+use crate::compact::deletion::is_meant;
 use crate::dir::manifest::BlockKind;
-use crate::{Error, Storage, TableDef};
+use crate::table::exemplar::series_of_row;
+use crate::{EXEMPLARS, Error, SeriesExemplar, Storage, TableDef};
 
 /// A view for reading. Each scan is consistent in itself: it takes blocks and memory at one moment, when it is called, sees every append
 /// that had returned by then, and keeps its files until it is dropped. Two scans of one snapshot may differ by what came in between.
@@ -128,7 +130,39 @@ impl Snapshot {
 
     /// Rows of a typed table between two times (inclusive), ascending by time within each batch.
     pub fn scan_table(&self, table: &TableDef, start: TimestampMs, end: TimestampMs) -> Result<Vec<RecordBatch>, Error> {
-        scan_table(&self.storage.shared, table, (start, end))
+        let mut found = Vec::new();
+        scan_table(&self.storage.shared, table, (start, end), |batch| {
+            found.push(batch);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Exemplars between two times (inclusive) of the series that one of the lists of conditions means, by series and time, none twice.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for more than `limit` of them.
+    pub fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        start: TimestampMs,
+        end: TimestampMs,
+        limit: usize,
+    ) -> Result<Vec<SeriesExemplar>, Error> {
+        let mut found = Vec::new();
+        scan_table(&self.storage.shared, &EXEMPLARS, (start, end), |batch| {
+            for row in (0..batch.num_rows()).filter(|&row| is_meant(selectors, &series_of_row(&batch, row))) {
+                found.push(SeriesExemplar::of_row(&batch, row));
+            }
+            if found.len() > limit {
+                let problem = format!("more than {limit} exemplars; ask for a shorter time or fewer series");
+                return Err(Error::Refused { target: EXEMPLARS.name.to_owned(), problem });
+            }
+            Ok(())
+        })?;
+        found.sort_by(|left, right| left.series.cmp(&right.series).then(left.timestamp.cmp(&right.timestamp)));
+        found.dedup();
+        Ok(found)
     }
 }
 

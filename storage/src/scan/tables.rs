@@ -2,13 +2,18 @@
 
 use arrow::record_batch::RecordBatch;
 
-use crate::block::table::{between, read_table, sort_by_time};
+use crate::block::table::{between, sort_by_time, table_batches};
 use crate::dir::manifest::BlockKind;
 use crate::storage::Shared;
 use crate::{Error, TableDef};
 
-/// Rows between two times, inclusive. Sees every append that has returned.
-pub(super) fn scan_table(shared: &Shared, table: &TableDef, range: (i64, i64)) -> Result<Vec<RecordBatch>, Error> {
+/// Gives rows between two times, inclusive, to `take`. Sees every append that has returned.
+pub(super) fn scan_table(
+    shared: &Shared,
+    table: &TableDef,
+    range: (i64, i64),
+    mut take: impl FnMut(RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
     let (blocks, memory) = {
         let state = shared.read();
         let is_wanted = |kind: &BlockKind| matches!(kind, BlockKind::Table(name) if name == table.name);
@@ -22,15 +27,17 @@ pub(super) fn scan_table(shared: &Shared, table: &TableDef, range: (i64, i64)) -
         }
         (blocks.cloned().collect::<Vec<_>>(), memory)
     };
-    let mut found = Vec::new();
+    let mut take_wanted = |batch: &RecordBatch| {
+        let batch = between(table.name, batch, range)?;
+        if batch.num_rows() > 0 { take(batch) } else { Ok(()) }
+    };
     for block in &blocks {
-        found.extend(read_table(block.rows_file(), table, range)?);
-    }
-    for rows in memory {
-        let batch = between(table.name, &sort_by_time(table.name, &rows.concat()?)?, range)?;
-        if batch.num_rows() > 0 {
-            found.push(batch);
+        for batch in table_batches(block.rows_file(), table)? {
+            take_wanted(&batch?)?;
         }
     }
-    Ok(found)
+    for rows in memory {
+        take_wanted(&sort_by_time(table.name, &rows.concat()?)?)?;
+    }
+    Ok(())
 }

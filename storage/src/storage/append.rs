@@ -7,7 +7,7 @@ use crate::head::Limits;
 use crate::head::logs::has_repeated_field;
 use crate::wal::logs::put_logs;
 use crate::wal::rows::{put_key_value, put_rows};
-use crate::{Cell, Error, FsyncPolicy, LogEntry, TableDef};
+use crate::{Cell, EXEMPLARS, Error, FsyncPolicy, LogEntry, SeriesExemplar, TableDef};
 
 /// How far the head may grow beyond `head_max_bytes` while flushing fails.
 const HEAD_LIMIT_FACTOR: u64 = 4;
@@ -134,6 +134,14 @@ impl Storage {
         })?;
         count(&self.shared.totals.rows, rows.len());
         Ok(())
+    }
+
+    /// Appends exemplars, rows of the table `exemplars`, as [`append_rows`](Self::append_rows) does.
+    ///
+    /// # Errors
+    /// As for [`append_rows`](Self::append_rows).
+    pub fn append_exemplars(&self, exemplars: &[SeriesExemplar]) -> Result<(), Error> {
+        self.append_rows(&EXEMPLARS, &exemplars.iter().map(SeriesExemplar::to_row).collect::<Vec<_>>())
     }
 
     /// Sets or (with `None`) removes a key of a space. When it returns `Ok`, that survives `kill -9` (with [`FsyncPolicy::Always`] also a

@@ -12,7 +12,7 @@ use crate::block::Block;
 use crate::compact::deletion::is_meant;
 use crate::compact::{Outputs, Rewrite};
 use crate::dir::manifest::BlockKind;
-use crate::{AUDIT, Cell, Deletion, DeletionReport, Error, LogScan, SampleScan};
+use crate::{AUDIT, Cell, Deletion, DeletionReport, EXEMPLARS, Error, LogScan, SampleScan};
 
 impl Storage {
     /// Counts what [`delete_series`](Self::delete_series) would remove.
@@ -51,7 +51,7 @@ impl Storage {
         Ok(report)
     }
 
-    /// Deletes samples. When it returns `Ok`, no scan that begins later, no block and no log holds any of those that were stored when it
+    /// Deletes samples and the exemplars of their series. When it returns `Ok`, no scan that begins later, no block and no log holds any of those that were stored when it
     /// was called; old files go with the last scan that still reads them. The table `audit` then has a row with `actor` and what was
     /// removed. On an error before the commit everything is as it was.
     ///
@@ -84,15 +84,20 @@ impl Storage {
 }
 
 impl Shared {
+    /// Blocks of that kind, and with samples the exemplars of their series, of which only the blocks are counted.
     fn rewrite_without(&self, kind: &BlockKind, deletion: &Deletion) -> Result<DeletionReport, Error> {
+        let exemplars = BlockKind::Table(EXEMPLARS.name.to_owned());
+        let is_wanted = |found: &BlockKind| found == kind || (*kind == BlockKind::Metrics && *found == exemplars);
         let blocks = self.read().blocks.clone();
         let mut report = DeletionReport::default();
         let mut rewrites: Vec<(Vec<Arc<Block>>, Outputs)> = Vec::new();
         let mut failed = None;
-        for block in blocks.into_iter().filter(|block| block.entry.kind == *kind && block.overlaps((deletion.start, deletion.end))) {
+        for block in blocks.into_iter().filter(|block| is_wanted(&block.entry.kind) && block.overlaps((deletion.start, deletion.end))) {
             match self.rewrite_one(&block, deletion) {
                 Ok(Some((removed, outputs))) => {
-                    report.rows += removed;
+                    if block.entry.kind == *kind {
+                        report.rows += removed;
+                    }
                     rewrites.push((vec![block], outputs));
                 }
                 Ok(None) => {}
@@ -140,12 +145,17 @@ impl Shared {
 
     /// Whether a block has a series or stream that is meant.
     fn may_hold(&self, block: &Block, deletion: &Deletion) -> Result<bool, Error> {
-        if block.entry.kind == BlockKind::Logs {
-            let footer = self.cache.footer(block)?;
-            return Ok(footer.logs.iter().flat_map(|summary| &summary.streams).any(|(labels, _)| deletion.matches(labels)));
+        match block.entry.kind {
+            BlockKind::Logs => {
+                let footer = self.cache.footer(block)?;
+                Ok(footer.logs.iter().flat_map(|summary| &summary.streams).any(|(labels, _)| deletion.matches(labels)))
+            }
+            BlockKind::Metrics => {
+                let index = self.cache.index(block)?;
+                Ok(deletion.selectors.iter().any(|matchers| !index.select(matchers, (deletion.start, deletion.end)).is_empty()))
+            }
+            BlockKind::Table(_) => Ok(true),
         }
-        let index = self.cache.index(block)?;
-        Ok(deletion.selectors.iter().any(|matchers| !index.select(matchers, (deletion.start, deletion.end)).is_empty()))
     }
 }
 

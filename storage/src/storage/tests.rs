@@ -11,6 +11,7 @@ use crate::{Error, Faults, SampleScan, SeriesSamples};
 mod model;
 mod compact;
 mod delete;
+mod exemplars;
 mod label_scan;
 mod life;
 mod logs;

@@ -69,6 +69,18 @@ pub static NOTIFICATIONS: TableDef = TableDef {
     ],
 };
 
+/// One row per exemplar: the trace, or another example, behind a sample.
+pub static EXEMPLARS: TableDef = TableDef {
+    name: "exemplars",
+    columns: &[
+        column("ts", ColumnKind::TimestampMs, "when it was measured"),
+        column("metric", ColumnKind::Text, "the metric's name"),
+        column("labels", ColumnKind::LabelMap, "labels of the series"),
+        column("value", ColumnKind::Float64, "the measured value"),
+        column("exemplar", ColumnKind::LabelMap, "what it is an example of, such as trace_id"),
+    ],
+};
+
 /// One row per thing that somebody did to cepmon.
 pub static AUDIT: TableDef = TableDef {
     name: "audit",
@@ -82,4 +94,4 @@ pub static AUDIT: TableDef = TableDef {
 };
 
 /// All typed tables, by name.
-pub static TABLES: [&TableDef; 5] = [&ALERTS, &AUDIT, &NOTIFICATIONS, &PROBES, &SCRAPES];
+pub static TABLES: [&TableDef; 6] = [&ALERTS, &AUDIT, &EXEMPLARS, &NOTIFICATIONS, &PROBES, &SCRAPES];

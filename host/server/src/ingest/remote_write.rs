@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, TimestampMs};
-use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
+use cepmon_storage::{AppendOutcome, SeriesExemplar, SeriesRef, Storage};
 use prost::Message;
 
+use super::ExemplarCounts;
+use super::exemplar::is_short;
 use super::series_cache::SeriesCache;
 pub(crate) use body::WriteBody;
-use message::{Label, Metadata, TimeSeries, WriteRequest};
+use message::{Exemplar, Label, Metadata, TimeSeries, WriteRequest};
 pub(crate) use message_v2::BadReference;
 use message_v2::{Request, first_version};
 
@@ -49,6 +51,8 @@ pub(crate) struct Written {
     /// Samples of series that are none, and what is wrong with the first.
     pub(crate) invalid: usize,
     pub(crate) problem: Option<String>,
+    /// What became of its exemplars. A refused one is no reason to tell the sender (Prometheus 2.48).
+    pub(crate) exemplars: ExemplarCounts,
     /// Native histograms, which are not stored.
     pub(crate) histograms: usize,
 }
@@ -91,7 +95,7 @@ impl RemoteWrite {
         Self { storage, known: Mutex::default() }
     }
 
-    /// Stores a body; when it returns, its samples survive `kill -9`. It blocks: not for a thread of the runtime.
+    /// Stores a body; when it returns, its samples and exemplars survive `kill -9`. It blocks: not for a thread of the runtime.
     pub(crate) fn write(&self, body: Bytes, version: Version, now: TimestampMs) -> Result<Written, RemoteWriteError> {
         let request = match version {
             Version::One => WriteRequest::decode(body)?,
@@ -141,6 +145,8 @@ impl RemoteWrite {
         if !written.outcome.unknown.is_empty() {
             self.append_unknown(&mut written.outcome, &appends, &owners)?;
         }
+        let exemplars = exemplars_of(&request.series, latest, &mut written.exemplars);
+        self.storage.append_exemplars(&exemplars)?;
         Ok(written)
     }
 
@@ -248,6 +254,27 @@ impl Known {
         };
         self.families.get(metric).or_else(of_part).cloned().unwrap_or_default()
     }
+}
+
+/// The exemplars that can be stored. Prometheus sends them as series of their own, without samples.
+fn exemplars_of(series: &[TimeSeries], latest: TimestampMs, counts: &mut ExemplarCounts) -> Vec<SeriesExemplar> {
+    let mut stored = Vec::new();
+    for series in series.iter().filter(|series| !series.exemplars.is_empty()) {
+        let Ok(labels) = labels_of(series).map(Arc::new) else {
+            counts.refused += series.exemplars.len();
+            continue;
+        };
+        for Exemplar { labels: own, value, timestamp } in &series.exemplars {
+            let own = LabelSet::from_pairs(own.iter().map(|label| (label.name.as_str(), label.value.as_str())));
+            if is_short(&own) && *timestamp <= latest {
+                stored.push(SeriesExemplar { timestamp: *timestamp, series: Arc::clone(&labels), value: *value, labels: Arc::new(own) });
+            } else {
+                counts.refused += 1;
+            }
+        }
+    }
+    counts.stored = stored.len();
+    stored
 }
 
 /// The labels of a series, or why they are none.

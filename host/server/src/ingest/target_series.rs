@@ -10,6 +10,7 @@ use cepmon_model::{
 };
 use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
 
+use super::exemplar::{ExemplarCounts, Shown, ShownExemplars};
 use super::namespace::attach;
 use super::series_budget::SeriesBudget;
 use super::series_cache::{DROPPED, Entry, EntryIndex, SeriesCache};
@@ -60,6 +61,8 @@ pub(crate) struct Committed {
     pub added_series: usize,
     /// What storage said of the target's samples.
     pub outcome: AppendOutcome,
+    /// What became of its exemplars that are new.
+    pub exemplars: ExemplarCounts,
 }
 
 /// Why a scrape's samples were not taken.
@@ -123,6 +126,9 @@ pub(crate) struct TargetSeries {
     /// Reused from scrape to scrape.
     appends: Vec<(SeriesRef, TimestampMs, f64)>,
     indexes: Vec<EntryIndex>,
+    /// Exemplars of the samples in `appends`.
+    shown: Vec<Shown>,
+    shown_before: ShownExemplars,
 }
 
 impl TargetSeries {
@@ -138,15 +144,18 @@ impl TargetSeries {
             alive: 0,
             appends: Vec::new(),
             indexes: Vec::new(),
+            shown: Vec::new(),
+            shown_before: ShownExemplars::default(),
         }
     }
 
-    /// Stores a scrape's samples, stale marks and reports in one append; when it returns they survive `kill -9`. On a
+    /// Stores a scrape's samples, stale marks and reports in one append, then its exemplars; when it returns they survive `kill -9`. On a
     /// `SeriesText`, `Labels` or `SampleLimit` error nothing is stored: commit again without a batch, as a failed scrape.
     pub(crate) fn commit(&mut self, storage: &Storage, scraped: &Scraped<'_>) -> Result<Committed, IngestError> {
         let mut committed = Committed::default();
         self.appends.clear();
         self.indexes.clear();
+        self.shown.clear();
         self.scrape += 1;
         if let Some(batch) = scraped.batch {
             committed.samples = batch.len();
@@ -165,6 +174,9 @@ impl TargetSeries {
         self.budget.count_stored(committed.outcome.appended as u64);
         self.alive = if scraped.batch.is_some() { self.scrape } else { 0 };
         self.cache.forget_before(self.scrape.saturating_sub(1));
+        if let Some(batch) = scraped.batch {
+            committed.exemplars = self.append_exemplars(storage, batch, scraped.at)?;
+        }
         Ok(committed)
     }
 
@@ -176,6 +188,14 @@ impl TargetSeries {
         marks.append(&mut self.reports);
         let marks: Vec<_> = marks.into_iter().map(|series| (series, at, stale_nan())).collect();
         storage.append(&marks).map(drop)
+    }
+
+    fn append_exemplars(&mut self, storage: &Storage, batch: &SampleBatch, at: TimestampMs) -> Result<ExemplarCounts, IngestError> {
+        let options = &self.options;
+        let series = |text: &[u8]| series_labels(options, text).ok().flatten();
+        let (new, counts) = self.shown_before.choose_new(batch, &self.shown, |time| is_plausible(time, at), series);
+        storage.append_exemplars(&new)?;
+        Ok(counts)
     }
 
     fn add_batch(
@@ -195,6 +215,8 @@ impl TargetSeries {
         let mut family = families.next();
         let mut left_in_family = family.map_or(0, |family| family.samples);
         let mut stale = batch.stale.iter().peekable();
+        // No more of them than samples: a histogram has one for each bucket at most.
+        let mut exemplars = batch.exemplars.iter().take(batch.len()).enumerate().peekable();
         for (sample, value) in batch.values.iter().enumerate() {
             while left_in_family == 0 && family.is_some() {
                 family = families.next();
@@ -246,6 +268,10 @@ impl TargetSeries {
             let time = own_time.map_or(at, |time| if is_plausible(time, at) { time } else { i64::MIN });
             self.appends.push((entry.series, time, if is_stale { stale_nan() } else { *value }));
             self.indexes.push(index);
+            while exemplars.next_if(|(_, exemplar)| (exemplar.sample as usize) < sample).is_some() {}
+            while let Some((index, _)) = exemplars.next_if(|(_, exemplar)| exemplar.sample as usize == sample) {
+                self.shown.push(Shown { index, sample_time: time });
+            }
         }
         // Only now, so that a series text that cannot be read leaves the memory of the last scrape as it was.
         let (mut added, mut living) = (0, 0);
@@ -330,6 +356,12 @@ fn is_living(entry: &Entry, alive: u64) -> bool {
 
 /// A series' number; nothing if the job's rules drop it.
 fn register(storage: &Storage, options: &IngestOptions, text: &[u8], metadata: &MetricMetadata) -> Result<Option<SeriesRef>, IngestError> {
+    let Some(labels) = series_labels(options, text)? else { return Ok(None) };
+    Ok(Some(storage.series_ref(&labels, metadata)?))
+}
+
+/// A series' labels; nothing if the job's rules drop it.
+fn series_labels(options: &IngestOptions, text: &[u8]) -> Result<Option<LabelSet>, IngestError> {
     let series = || String::from_utf8_lossy(&text[..text.len().min(200)]).into_owned();
     let mut labels = parse_series_text(text).map_err(|source| IngestError::SeriesText { series: series(), source })?;
     attach(&mut labels, &options.labels, options.honor_labels);
@@ -340,7 +372,7 @@ fn register(storage: &Storage, options: &IngestOptions, text: &[u8], metadata: &
     if let Some(problem) = label_problem(&labels, options) {
         return Err(IngestError::Labels { series: series(), problem });
     }
-    Ok(Some(storage.series_ref(&labels, metadata)?))
+    Ok(Some(labels))
 }
 
 /// What the job does not allow (Prometheus 2.48: the metric's name counts as a label).

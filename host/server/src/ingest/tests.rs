@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cepmon_model::{Family, LabelSet, Matcher, NameScheme, RelabelEntry, RelabelRule, SampleBatch, TimestampMs, is_stale};
+use cepmon_model::{Exemplar, Family, LabelSet, Matcher, NameScheme, RelabelEntry, RelabelRule, SampleBatch, Span, TimestampMs, is_stale};
 use cepmon_storage::{SampleScan, Storage, StorageOptions};
 
 use super::*;
@@ -293,4 +293,32 @@ fn series_with_times_of_their_own_end_with_a_mark_when_the_job_tracks_them() {
         fixture.scrape(20, Some(&batch(&[("n", 1.0)]))).unwrap();
         assert_eq!(fixture.stored("m"), [format!(r#"m{{instance="a:1", job="web"}} {want}"#)]);
     }
+}
+
+#[test]
+fn an_exemplar_is_stored_when_it_is_new_and_short() {
+    let mut fixture = fixture(options());
+    let page = |trace: &str, timestamp: Option<i64>| {
+        let mut batch = batch(&[("m{a=\"1\"}", 1.5), ("m{a=\"2\"}", 2.0)]);
+        let labels = format!("{{trace_id=\"{trace}\"}}");
+        let span = Span { start: batch.text.len() as u32, len: labels.len() as u32 };
+        batch.text.extend_from_slice(labels.as_bytes());
+        batch.exemplars = vec![Exemplar { sample: 1, labels: span, value: 0.5, timestamp }];
+        batch
+    };
+    let mut scrape = |at, batch: SampleBatch| {
+        let counts = fixture.scrape(at, Some(&batch)).unwrap().exemplars;
+        let found = fixture.storage.snapshot().exemplars(&[Vec::new()], 0, i64::MAX, 100).unwrap();
+        let lines = found.iter().map(|exemplar| format!("{} {} {}", exemplar.series, exemplar.timestamp, exemplar.labels));
+        ((counts.stored, counts.refused), lines.collect::<Vec<_>>())
+    };
+    let first = r#"m{a="2", instance="a:1", job="web"} 1000 {trace_id="x"}"#.to_owned();
+    assert_eq!(scrape(1_000, page("x", None)), ((1, 0), vec![first.clone()]));
+    // Still there: the time of the scrape alone makes nothing new.
+    assert_eq!(scrape(2_000, page("x", None)), ((0, 0), vec![first.clone()]));
+    let second = r#"m{a="2", instance="a:1", job="web"} 2500 {trace_id="y"}"#.to_owned();
+    let both = vec![first, second];
+    assert_eq!(scrape(3_000, page("y", Some(2_500))), ((1, 0), both.clone()));
+    assert_eq!(scrape(4_000, page(&"z".repeat(121), None)), ((0, 1), both.clone()));
+    assert_eq!(scrape(5_000, page("far", Some(4_000_000))), ((0, 1), both));
 }

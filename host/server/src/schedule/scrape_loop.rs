@@ -109,6 +109,7 @@ impl ScrapeLoop {
         self.stats.scrapes.inc();
         self.stats.scrape_failures.add(u64::from(failure.is_some()));
         self.stats.scraped_samples.add(committed.samples as u64);
+        self.stats.count_exemplars(committed.exemplars);
         self.stats.refused_samples.add((committed.outcome.conflicts + committed.outcome.too_old) as u64);
         let error = failure.map(|(_, message)| message).or(storage_error);
         let is_failed = error.is_some();

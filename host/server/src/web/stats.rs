@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cepmon_model::TimestampMs;
 
-use crate::ingest::Written;
+use crate::ingest::{ExemplarCounts, Written};
 
 /// A number that only goes up.
 #[derive(Debug, Default)]
@@ -46,6 +46,10 @@ pub(crate) struct ServerStats {
     pub(crate) received_samples: Counter,
     /// Those that were not stored: conflicting, too old, of no valid series.
     pub(crate) refused_received_samples: Counter,
+    /// Exemplars of scrapes and remote write that were stored.
+    pub(crate) exemplars: Counter,
+    /// Those that were not: labels that are too long, a time of the future.
+    pub(crate) refused_exemplars: Counter,
     /// Native histograms received, none of which is stored.
     pub(crate) dropped_histograms: Counter,
     /// Log lines read from files.
@@ -100,6 +104,13 @@ impl ServerStats {
         self.received_samples.add(written.samples as u64);
         self.refused_received_samples.add(written.refused() as u64);
         self.dropped_histograms.add(written.histograms as u64);
+        self.count_exemplars(written.exemplars);
+    }
+
+    /// Exemplars came with a scrape or a body.
+    pub(crate) fn count_exemplars(&self, counts: ExemplarCounts) {
+        self.exemplars.add(counts.stored as u64);
+        self.refused_exemplars.add(counts.refused as u64);
     }
 
     pub(crate) fn count_request(&self, status: u16) {

@@ -38,7 +38,7 @@ pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, bod
     });
     let written = written.await.map_err(WebError::Crashed)??;
     stats.count_received(&written);
-    let counts = [("samples", written.samples - written.refused()), ("histograms", 0), ("exemplars", 0)];
+    let counts = [("samples", written.samples - written.refused()), ("histograms", 0), ("exemplars", written.exemplars.stored)];
     let counts = counts.map(|(what, count)| (format!("x-prometheus-remote-write-{what}-written"), count.to_string()));
     match refusal(&written, version) {
         None => Ok((StatusCode::NO_CONTENT, AppendHeaders(counts)).into_response()),
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_refusal_says_how_many_and_why() {
         let outcome = AppendOutcome { appended: 4, duplicates: 1, conflicts: 2, ..AppendOutcome::default() };
-        let mut written = Written { samples: 10, outcome, invalid: 3, problem: Some("no metric name".to_owned()), histograms: 0 };
+        let mut written = Written { samples: 10, outcome, invalid: 3, problem: Some("no metric name".to_owned()), ..Written::default() };
         let want = "cannot store 5 of 10 samples, the others are stored; 2: have another value at the same time; 3: no metric name";
         assert_eq!(refusal(&written, Version::One).as_deref(), Some(want));
         (written.invalid, written.outcome.conflicts) = (0, 0);

@@ -241,8 +241,8 @@ impl Checker<'_> {
                 "late samples are always taken, as far back as the retention; this has no effect",
             );
         }
-        if section.exemplars.max_exemplars.is_some_and(|most| most > 0) {
-            self.warn("storage.exemplars", "exemplars are not stored; this has no effect");
+        if section.exemplars.max_exemplars.is_some() {
+            self.warn("storage.exemplars", "exemplars are stored as long as samples, however many there are; this has no effect");
         }
     }
 }

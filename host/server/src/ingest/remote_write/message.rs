@@ -1,5 +1,5 @@
 //! The message of remote write 1.0 (`prometheus.WriteRequest`), as far as it is read: a series' labels stay bytes, because nearly all
-//! series were seen before and need no more than a comparison. Exemplars and native histograms are only counted.
+//! series were seen before and need no more than a comparison. Native histograms are only counted.
 
 use bytes::Bytes;
 
@@ -20,8 +20,8 @@ pub(in crate::ingest) struct TimeSeries {
     pub(in crate::ingest) labels: Vec<Bytes>,
     #[prost(message, repeated, tag = "2")]
     pub(in crate::ingest) samples: Vec<Sample>,
-    #[prost(bytes = "bytes", repeated, tag = "3")]
-    pub(in crate::ingest) exemplars: Vec<Bytes>,
+    #[prost(message, repeated, tag = "3")]
+    pub(in crate::ingest) exemplars: Vec<Exemplar>,
     #[prost(bytes = "bytes", repeated, tag = "4")]
     pub(in crate::ingest) histograms: Vec<Bytes>,
 }
@@ -41,6 +41,17 @@ pub(in crate::ingest) struct Sample {
     #[prost(double, tag = "1")]
     pub(in crate::ingest) value: f64,
     #[prost(int64, tag = "2")]
+    pub(in crate::ingest) timestamp: i64,
+}
+
+/// An example behind a sample.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(in crate::ingest) struct Exemplar {
+    #[prost(message, repeated, tag = "1")]
+    pub(in crate::ingest) labels: Vec<Label>,
+    #[prost(double, tag = "2")]
+    pub(in crate::ingest) value: f64,
+    #[prost(int64, tag = "3")]
     pub(in crate::ingest) timestamp: i64,
 }
 

@@ -1,12 +1,12 @@
 //! The message of remote write 2.0 (`io.prometheus.write.v2.Request`) and its meaning in terms of the first version: names and values are
-//! numbers of a table, metadata stands at every series. Created timestamps and exemplars are not read.
+//! numbers of a table, metadata stands at every series. Created timestamps are not read.
 
 use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use prost::Message;
 
-use super::message::{Label, Metadata, Sample, TimeSeries, WriteRequest};
+use super::message::{Exemplar, Label, Metadata, Sample, TimeSeries, WriteRequest};
 
 /// One request.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -27,10 +27,22 @@ pub(super) struct Series {
     pub(super) samples: Vec<Sample>,
     #[prost(bytes = "bytes", repeated, tag = "3")]
     pub(super) histograms: Vec<Bytes>,
-    #[prost(bytes = "bytes", repeated, tag = "4")]
-    pub(super) exemplars: Vec<Bytes>,
+    #[prost(message, repeated, tag = "4")]
+    pub(super) exemplars: Vec<ReferredExemplar>,
     #[prost(message, optional, tag = "5")]
     pub(super) metadata: Option<SeriesMetadata>,
+}
+
+/// An example behind a sample.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct ReferredExemplar {
+    /// Name, value, name, value, …
+    #[prost(uint32, repeated, tag = "1")]
+    pub(super) labels: Vec<u32>,
+    #[prost(double, tag = "2")]
+    pub(super) value: f64,
+    #[prost(int64, tag = "3")]
+    pub(super) timestamp: i64,
 }
 
 /// What is known of the series' metric.
@@ -85,7 +97,16 @@ pub(super) fn first_version(request: Request) -> Result<WriteRequest, BadReferen
         if let (Some(family), Some(metadata)) = (metric, series.metadata.filter(|metadata| *metadata != SeriesMetadata::default())) {
             families.insert(Metadata { kind: metadata.kind, family, help: symbol(metadata.help)?, unit: symbol(metadata.unit)? });
         }
-        let (samples, exemplars, histograms) = (series.samples, series.exemplars, series.histograms);
+        let mut exemplars = Vec::with_capacity(series.exemplars.len());
+        for ReferredExemplar { labels, value, timestamp } in series.exemplars {
+            if labels.len() % 2 != 0 {
+                return Err(bad());
+            }
+            let label = |pair: &[u32]| Ok(Label { name: symbol(pair[0])?, value: symbol(pair[1])? });
+            let labels = labels.chunks_exact(2).map(label).collect::<Result<_, _>>()?;
+            exemplars.push(Exemplar { labels, value, timestamp });
+        }
+        let (samples, histograms) = (series.samples, series.histograms);
         written.series.push(TimeSeries { labels, samples, exemplars, histograms });
     }
     written.metadata = families.into_iter().collect();
@@ -112,6 +133,18 @@ mod tests {
         let family = Metadata { kind: 2, family: "up".to_owned(), help: "Whether it answers.".to_owned(), unit: String::new() };
         assert_eq!(written.metadata, [family]);
         assert_eq!(written.series[0].samples.len(), 1);
+    }
+
+    #[test]
+    fn exemplars_have_references_too() {
+        let with_exemplar = |labels: Vec<u32>| {
+            let mut request = request(vec![1, 2]);
+            request.series[0].exemplars = vec![ReferredExemplar { labels, value: 0.5, timestamp: 6 }];
+            first_version(request)
+        };
+        let label = Label { name: "job".to_owned(), value: "a".to_owned() };
+        assert_eq!(with_exemplar(vec![3, 4]).unwrap().series[0].exemplars, [Exemplar { labels: vec![label], value: 0.5, timestamp: 6 }]);
+        assert!(with_exemplar(vec![3]).is_err() && with_exemplar(vec![3, 9]).is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod rules;
 mod moment;
 mod expression;
 mod syntax_tree;
+mod exemplars;
 mod status;
 mod federate;
 mod remote_read;
@@ -40,7 +41,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/api/v1/query", get(query::instant).post(query::instant))
         .route("/api/v1/query_range", get(query::range).post(query::range))
-        .route("/api/v1/query_exemplars", get(expression::query_exemplars).post(expression::query_exemplars))
+        .route("/api/v1/query_exemplars", get(exemplars::query_exemplars).post(exemplars::query_exemplars))
         .route("/api/v1/format_query", get(expression::format_query).post(expression::format_query))
         .route("/api/v1/parse_query", get(expression::parse_query).post(expression::parse_query))
         .route("/api/v1/series", get(series::series).post(series::series))
