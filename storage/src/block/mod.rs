@@ -1,5 +1,9 @@
 //! Blocks: immutable Parquet files in the open layout of the README, written by a flush and read by scans. They do not know of the
 //! log or the head.
+//!
+//! Files are touched in three places only, `file` (write), `block_file` (read) and `dir::atomic` (name, remove), and the manifest alone
+//! says what exists, so another kind of store has one seam. The local one is not `object_store`: its local files are never forced to the
+//! disk (0.13.2), and a read costs 3 to 20 times the CPU of a `pread` (22 against 2.5 µs for 16 KiB, 72 against 25 for 200 KiB; 2026-11).
 
 pub(crate) mod schema;
 pub(crate) mod map;

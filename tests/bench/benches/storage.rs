@@ -6,10 +6,9 @@
 
 use std::path::PathBuf;
 
-use cepmon_model::{LabelSet, Matcher, MetricKind, MetricMetadata};
+use cepmon_bench::{TARGET_SERIES, cpu_seconds, labels, metadata, resident_bytes, value};
+use cepmon_model::Matcher;
 use cepmon_storage::{SampleScan, SeriesRef, Storage, StorageOptions};
-
-const TARGET_SERIES: usize = 1000;
 
 fn main() {
     // Cargo adds a flag of its own.
@@ -121,52 +120,4 @@ fn scan_all(storage: &Storage, from: &str) {
     println!("scan of all in {from}: {ms:.1} ms, {series} series, {samples} samples, {:.0} M/s", samples as f64 / ms / 1e3);
     let (ms, series, samples) = run(vec![Matcher::equal("__name__", "metric_7")], 1_700_000_000_000 + 15_000 * 460);
     println!("scan of the youngest of one metric in {from}: {ms:.2} ms, {series} series, {samples} samples");
-}
-
-fn labels(number: usize) -> LabelSet {
-    let target = format!("host-{:03}.example.org:9100", number / TARGET_SERIES);
-    LabelSet::from_pairs([
-        ("__name__", format!("metric_{}", number % 50)),
-        ("job", "node".to_owned()),
-        ("instance", target),
-        ("device", format!("dev{}", number / 50 % 20)),
-        ("mode", ["user", "system", "idle"][number % 3].to_owned()),
-        ("region", "eu-central-1".to_owned()),
-    ])
-}
-
-fn metadata(number: usize) -> MetricMetadata {
-    MetricMetadata { kind: MetricKind::Counter, unit: String::new(), help: format!("What metric {} counts.", number % 50) }
-}
-
-/// A mix as on a real host: constants, counters, gauges, seconds with two decimals, and floating-point noise.
-fn value(number: usize, step: i64, state: &mut [u64]) -> f64 {
-    let mut random = state[number].wrapping_add(number as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(step as u64);
-    random ^= random >> 29;
-    random = random.wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    random ^= random >> 32;
-    match number % 10 {
-        0..=2 => 42.0,
-        3..=5 => {
-            state[number] += random % 200;
-            state[number] as f64
-        }
-        6 | 7 => {
-            state[number] += random % 1500;
-            state[number] as f64 / 100.0
-        }
-        8 => (random % 1000) as f64,
-        _ => (random % 1_000_000_007) as f64 / 1_000_000_007.0,
-    }
-}
-
-fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1e9
-}
-
-fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
