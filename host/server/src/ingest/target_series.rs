@@ -1,12 +1,13 @@
 //! One target's series: commits a scrape as one batch, adds what the host says of it (`up`, `scrape_*`), marks series that
 //! ended as stale.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cepmon_model::{
-    LabelSet, METRIC_NAME, MetricKind, MetricMetadata, NameScheme, RelabelRule, SampleBatch, SeriesTextError, TimestampMs, is_label_name,
-    is_metric_name, parse_series_text, relabel, stale_nan,
+    Family, LabelSet, METRIC_NAME, MetricKind, MetricMetadata, NameScheme, RelabelRule, SampleBatch, SeriesTextError, TimestampMs,
+    is_label_name, is_metric_name, parse_series_text, relabel, stale_nan,
 };
 use cepmon_storage::{AppendOutcome, SeriesRef, Storage};
 
@@ -170,7 +171,7 @@ impl TargetSeries {
         self.appends.extend(ended.map(|entry| (entry.series, scraped.at, stale_nan())));
         self.add_reports(storage, scraped, &committed)?;
         let outcome = storage.append(&self.appends)?;
-        committed.outcome = self.append_unknown(storage, outcome, samples)?;
+        committed.outcome = self.append_unknown(storage, scraped, outcome, samples)?;
         self.budget.count_stored(committed.outcome.appended as u64);
         self.alive = if scraped.batch.is_some() { self.scrape } else { 0 };
         self.cache.forget_before(self.scrape.saturating_sub(1));
@@ -243,11 +244,7 @@ impl TargetSeries {
             let index = match known {
                 Some(index) => index,
                 None => {
-                    let metadata = family.map_or_else(MetricMetadata::default, |family| MetricMetadata {
-                        kind: family.kind,
-                        unit: batch.str(family.unit).into_owned(),
-                        help: batch.str(family.help).into_owned(),
-                    });
+                    let metadata = family.map_or_else(MetricMetadata::default, |family| metadata_of(batch, family));
                     let Some(series) = register(storage, &self.options, text, &metadata)? else {
                         let index = self.cache.insert(text, DROPPED);
                         self.cache.entry(index).seen = self.scrape;
@@ -312,16 +309,24 @@ impl TargetSeries {
     }
 
     /// Series leave the head when they end or when nothing came for long; what comes back then is registered again.
-    fn append_unknown(&mut self, storage: &Storage, mut outcome: AppendOutcome, samples: usize) -> Result<AppendOutcome, IngestError> {
+    fn append_unknown(
+        &mut self,
+        storage: &Storage,
+        scraped: &Scraped<'_>,
+        mut outcome: AppendOutcome,
+        samples: usize,
+    ) -> Result<AppendOutcome, IngestError> {
         if outcome.unknown.is_empty() {
             return Ok(outcome);
         }
+        let metadata = scraped.batch.map(metadata_by_text).unwrap_or_default();
         let mut again = Vec::with_capacity(outcome.unknown.len());
         for position in std::mem::take(&mut outcome.unknown) {
             let (_, at, value) = self.appends[position];
             if position < samples {
                 let text = self.cache.text(self.indexes[position]);
-                let Some(series) = register(storage, &self.options, text, &MetricMetadata::default())? else { continue };
+                let metadata = metadata.get(text).cloned().unwrap_or_default();
+                let Some(series) = register(storage, &self.options, text, &metadata)? else { continue };
                 self.cache.entry(self.indexes[position]).series = series;
                 again.push((series, at, value));
             } else if position >= self.appends.len() - self.reports.len() {
@@ -352,6 +357,16 @@ fn is_plausible(time: TimestampMs, scraped_at: TimestampMs) -> bool {
 /// Whether a series is alive since that scrape (0 = none is) and gets a stale mark at its end.
 fn is_living(entry: &Entry, alive: u64) -> bool {
     alive > 0 && entry.seen == alive && !entry.has_own_times && entry.series != DROPPED
+}
+
+fn metadata_of(batch: &SampleBatch, family: &Family) -> MetricMetadata {
+    MetricMetadata { kind: family.kind, unit: batch.str(family.unit).into_owned(), help: batch.str(family.help).into_owned() }
+}
+
+/// What the target says of each series of a scrape.
+fn metadata_by_text(batch: &SampleBatch) -> HashMap<&[u8], MetricMetadata> {
+    let families = batch.families.iter().flat_map(|family| std::iter::repeat_n(family, family.samples as usize));
+    families.enumerate().map(|(sample, family)| (batch.series_text(sample), metadata_of(batch, family))).collect()
 }
 
 /// A series' number; nothing if the job's rules drop it.

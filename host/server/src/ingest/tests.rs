@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cepmon_model::{Exemplar, Family, LabelSet, Matcher, NameScheme, RelabelEntry, RelabelRule, SampleBatch, Span, TimestampMs, is_stale};
-use cepmon_storage::{SampleScan, Storage, StorageOptions};
+use cepmon_model::{
+    Exemplar, Family, LabelSet, Matcher, MetricKind, MetricMetadata, NameScheme, RelabelEntry, RelabelRule, SampleBatch, Span, TimestampMs,
+    is_stale,
+};
+use cepmon_storage::{Deletion, SampleScan, Storage, StorageOptions};
 
 use super::*;
 use crate::config::JobLimits;
@@ -101,6 +104,26 @@ fn a_failed_scrape_ends_all_series_and_they_come_back() {
     assert_eq!(committed.added_series, 1);
     assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 1=1 2=stale 4=4"#]);
     assert_eq!(fixture.stored("up"), [r#"up{instance="a:1", job="web"} 1=1 2=0 3=0 4=1"#]);
+}
+
+#[test]
+fn a_series_that_left_memory_comes_back_with_what_is_known_of_its_metric() {
+    let mut fixture = fixture(options());
+    let mut scrape = batch(&[("other", 1.0), ("m", 1.0)]);
+    scrape.text.extend_from_slice(b"Things.");
+    let help = Span { start: scrape.text.len() as u32 - 7, len: 7 };
+    let family = |kind, help| Family { kind, help, samples: 1, ..Family::default() };
+    scrape.families = vec![family(MetricKind::Gauge, Span::default()), family(MetricKind::Counter, help)];
+    fixture.scrape(1, Some(&scrape)).unwrap();
+    fixture.scrape(2, None).unwrap();
+    assert!(fixture.storage.flush().unwrap().dropped_series >= 2);
+    fixture.scrape(3, Some(&scrape)).unwrap();
+    // The older block knows it too.
+    let first = Deletion { selectors: vec![vec![]], start: 1, end: 2 };
+    fixture.storage.delete_series(&first, "test", 3).unwrap();
+    let series = fixture.storage.snapshot().series(&[Matcher::equal("__name__", "m")]).unwrap();
+    assert_eq!(series[0].metadata, MetricMetadata { kind: MetricKind::Counter, unit: String::new(), help: "Things.".into() });
+    assert_eq!(fixture.stored("m"), [r#"m{instance="a:1", job="web"} 3=1"#]);
 }
 
 #[test]
