@@ -30,7 +30,7 @@ impl Flat {
             let timestamps: Vec<i64> = (0..24 * 240).map(|index| index * 15_000 + number).collect();
             // A counter that starts again now and then.
             let values = timestamps.iter().map(|timestamp| ((timestamp / 100 * (number + 1)) % 50_000_000) as f64).collect();
-            SeriesSamples { id: SeriesId::of("default", &labels, 0), labels: Arc::new(labels), timestamps, values }
+            SeriesSamples { id: SeriesId::of("default", &labels, 0), labels: Arc::new(labels), timestamps, values, histograms: Vec::new() }
         });
         Self(series.collect())
     }
@@ -49,6 +49,7 @@ impl SeriesSource for Flat {
                     labels: Arc::clone(&series.labels),
                     timestamps: series.timestamps[from..to].to_vec(),
                     values: series.values[from..to].to_vec(),
+                    histograms: Vec::new(),
                 })
             })
         })))

@@ -4,8 +4,7 @@
 //! [`Snapshot`](cepmon_storage::Snapshot), or [`MemorySource`] in tests) at one time or over a range of times, and gives a [`Value`].
 //! Evaluation is columnar: one column of values per series over all steps, labels worked on once per series.
 //! [`lint`] says what is valid PromQL and hardly meant; it changes no answer.
-//! The crate knows no SQL, no HTTP and no alerts. Native histograms and the start times of counters are not
-//! stored, so that they are not here: functions over histograms find nothing.
+//! The crate knows no SQL, no HTTP and no alerts. The start times of counters are not stored, so that they are not here.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "tests may panic"))]
 #![deny(missing_docs)]
 
@@ -29,4 +28,5 @@ pub use promql::engine::{Answer, Engine, EngineOptions, Interrupt, Ranges};
 pub use promql::function::{Function, functions};
 pub use promql::parse;
 pub use source::{BoxError, SeriesIter, SeriesSource};
-pub use value::{MatrixSeries, Value, ValueType, VectorSample, format_value};
+use value::histogram_text;
+pub use value::{MatrixSeries, SampleValue, Value, ValueType, VectorSample, format_value};

@@ -3,20 +3,25 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, Matcher, SeriesId, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, Matcher, SeriesId, TimestampMs};
 use cepmon_storage::SeriesSamples;
 
-use crate::{BoxError, SeriesIter, SeriesSource};
+use crate::{BoxError, SampleValue, SeriesIter, SeriesSource};
 
 /// A few series in memory.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySource {
-    series: BTreeMap<Arc<LabelSet>, BTreeMap<TimestampMs, f64>>,
+    series: BTreeMap<Arc<LabelSet>, BTreeMap<TimestampMs, SampleValue>>,
 }
 
 impl MemorySource {
     /// Adds a sample; the last one wins where two have the same series and time.
     pub fn push(&mut self, labels: &LabelSet, timestamp: TimestampMs, value: f64) {
+        self.push_sample(labels, timestamp, SampleValue::Float(value));
+    }
+
+    /// [`push`](Self::push) for numbers and histograms alike.
+    pub fn push_sample(&mut self, labels: &LabelSet, timestamp: TimestampMs, value: SampleValue) {
         self.series.entry(Arc::new(labels.clone())).or_default().insert(timestamp, value);
     }
 
@@ -37,9 +42,20 @@ impl SeriesSource for MemorySource {
             if start > end {
                 return None;
             }
-            let (timestamps, values): (Vec<_>, Vec<_>) = samples.range(start..=end).map(|(at, value)| (*at, *value)).unzip();
-            let id = SeriesId::of("default", labels, 0);
-            (!timestamps.is_empty()).then(|| Ok(SeriesSamples { id, labels: Arc::clone(labels), timestamps, values }))
+            let (mut timestamps, mut values, mut histograms) = (Vec::new(), Vec::new(), Vec::new());
+            for (timestamp, value) in samples.range(start..=end) {
+                match value {
+                    SampleValue::Float(value) => {
+                        timestamps.push(*timestamp);
+                        values.push(*value);
+                    }
+                    SampleValue::Histogram(histogram) => {
+                        histograms.push(HistogramSample { timestamp: *timestamp, histogram: Arc::clone(histogram) });
+                    }
+                }
+            }
+            let (id, is_there) = (SeriesId::of("default", labels, 0), !timestamps.is_empty() || !histograms.is_empty());
+            is_there.then(|| Ok(SeriesSamples { id, labels: Arc::clone(labels), timestamps, values, histograms }))
         });
         Ok(Box::new(in_time))
     }

@@ -1,29 +1,17 @@
-//! The series notation of Prometheus's tests: `name{a="b"} 0+10x3 _ 5 stale`.
+//! The series notation of Prometheus's tests: `name{a="b"} 0+10x3 _ 5 stale {{schema:1 sum:3 count:2 buckets:[1 1]}}`.
 
-use cepmon_model::{LabelSet, stale_nan};
+mod histogram;
 
+use std::sync::Arc;
+
+use cepmon_model::{Histogram, LabelSet, stale_nan};
+
+use crate::SampleValue;
 use crate::ast::ExprKind;
+use histogram::{read_histogram, read_histograms};
 
-/// What a series has at one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum LoadedValue {
-    /// Nothing: `_`.
-    Gap,
-    /// A number, or the stale mark.
-    Float(f64),
-    /// A native histogram, which cannot be stored yet.
-    Histogram,
-}
-
-impl LoadedValue {
-    /// The number, if it is one.
-    pub fn float(self) -> Option<f64> {
-        match self {
-            Self::Float(value) => Some(value),
-            Self::Gap | Self::Histogram => None,
-        }
-    }
-}
+/// What a series has at one step; `None` = nothing: `_`. A stale mark is a number.
+pub type LoadedValue = Option<SampleValue>;
 
 /// The labels, and the text of the values.
 #[cfg(test)]
@@ -64,32 +52,28 @@ pub fn parse_labels(text: &str) -> Result<LabelSet, String> {
     }
 }
 
+/// One native histogram: `{{schema:1 sum:3 count:2 buckets:[1 1]}}`.
+pub fn parse_histogram(text: &str) -> Result<Histogram, String> {
+    let (histogram, rest) = read_histogram(text.trim())?;
+    if rest.is_empty() { Ok(histogram) } else { Err(format!("what is {rest:?} after a histogram?")) }
+}
+
 /// The values of a series, one a step.
 pub fn expand_values(text: &str) -> Result<Vec<LoadedValue>, String> {
     let mut values = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        // A native histogram ends with "}}", and may be followed by an increment and a count.
-        let mut end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-        let is_histogram = rest.starts_with("{{");
-        if is_histogram {
-            let mut open = 0_i32;
-            end = rest.len();
-            for (index, character) in rest.char_indices() {
-                open += i32::from(character == '{') - i32::from(character == '}');
-                if open == 0 && character.is_whitespace() {
-                    end = index;
-                    break;
-                }
-            }
-        }
-        let (word, after) = rest.split_at(end);
-        if is_histogram {
-            let (body, count) = word.rsplit_once('x').unwrap_or((word, ""));
-            let count = if body.ends_with("}}") { count.parse::<usize>().unwrap_or(0) } else { 0 };
-            values.extend(std::iter::repeat_n(LoadedValue::Histogram, count + 1));
+        let after = if rest.starts_with("{{") {
+            let (histograms, after) = read_histograms(rest)?;
+            values.extend(histograms.into_iter().map(|histogram| Some(SampleValue::Histogram(Arc::new(histogram)))));
+            after
         } else {
+            let (word, after) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
             expand(word, &mut values)?;
+            after
+        };
+        if !after.is_empty() && !after.starts_with(char::is_whitespace) {
+            return Err(format!("cannot read the values {after:?}"));
         }
         rest = after.trim_start();
     }
@@ -98,20 +82,21 @@ pub fn expand_values(text: &str) -> Result<Vec<LoadedValue>, String> {
 
 fn expand(word: &str, values: &mut Vec<LoadedValue>) -> Result<(), String> {
     let problem = || format!("cannot read the value {word:?}");
+    let float = |value: f64| Some(SampleValue::Float(value));
     if word == "_" {
-        values.push(LoadedValue::Gap);
+        values.push(None);
         return Ok(());
     }
     if let Some(count) = word.strip_prefix("_x") {
-        values.extend(std::iter::repeat_n(LoadedValue::Gap, count.parse().map_err(|_| problem())?));
+        values.extend(std::iter::repeat_n(None, count.parse().map_err(|_| problem())?));
         return Ok(());
     }
     if word == "stale" {
-        values.push(LoadedValue::Float(stale_nan()));
+        values.push(float(stale_nan()));
         return Ok(());
     }
     if let Ok(value) = word.parse() {
-        values.push(LoadedValue::Float(value));
+        values.push(float(value));
         return Ok(());
     }
     let (series, count) = word.rsplit_once('x').ok_or_else(problem)?;
@@ -126,7 +111,7 @@ fn expand(word: &str, values: &mut Vec<LoadedValue>) -> Result<(), String> {
     // Added up, as upstream does, so that rounding is the same.
     let mut value = start;
     for _ in 0..=count {
-        values.push(LoadedValue::Float(value));
+        values.push(float(value));
         value += increment;
     }
     Ok(())

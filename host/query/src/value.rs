@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, Sample, TimestampMs};
+use cepmon_model::{Histogram, HistogramSample, LabelSet, Sample, TimestampMs};
 
 /// The type of an expression, known when it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,30 @@ impl fmt::Display for ValueType {
     }
 }
 
+/// What a series has at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SampleValue {
+    /// A number.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+impl SampleValue {
+    /// A histogram that nobody shares yet.
+    pub(crate) fn of(histogram: Histogram) -> Self {
+        Self::Histogram(Arc::new(histogram))
+    }
+
+    /// `float` or `histogram`, as Prometheus's remarks have it.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Float(_) => "float",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
 /// One element of an instant vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorSample {
@@ -37,7 +61,7 @@ pub struct VectorSample {
     /// The time that was asked for.
     pub at: TimestampMs,
     /// Its value.
-    pub value: f64,
+    pub value: SampleValue,
 }
 
 /// One series of a matrix.
@@ -45,8 +69,10 @@ pub struct VectorSample {
 pub struct MatrixSeries {
     /// Its labels.
     pub labels: Arc<LabelSet>,
-    /// Its samples, ascending; never empty.
+    /// Its samples that are numbers, ascending. It has one or a histogram at least.
     pub samples: Vec<Sample>,
+    /// Its samples that are native histograms, ascending.
+    pub histograms: Vec<HistogramSample>,
 }
 
 /// The answer to a query.
@@ -78,4 +104,27 @@ pub fn format_value(value: f64) -> String {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
     value.to_string()
+}
+
+/// A histogram as Prometheus prints it where it has to be a text: `{count:3, sum:2.5, (0.5,1]:3}`.
+pub(crate) fn histogram_text(histogram: &Histogram) -> String {
+    let mut text = format!("{{count:{}, sum:{}", shortest(histogram.count), shortest(histogram.sum));
+    let buckets = histogram.negative_ranges().rev().chain(histogram.zero_range()).chain(histogram.positive_ranges());
+    for range in buckets.filter(|range| range.count != 0.0) {
+        let (open, close) = (if range.includes_lower { '[' } else { '(' }, if range.includes_upper { ']' } else { ')' });
+        text += &format!(", {open}{},{}{close}:{}", shortest(range.lower), shortest(range.upper), shortest(range.count));
+    }
+    text + "}"
+}
+
+/// Go's `%g` without a precision: an exponent below -4 and from 6 on.
+fn shortest(value: f64) -> String {
+    let scientific = format!("{value:e}");
+    match scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?))) {
+        Some((digits, exponent)) if !(-4..6).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{digits}e{sign}{:02}", exponent.abs())
+        }
+        _ => format_value(value),
+    }
 }

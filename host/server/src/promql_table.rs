@@ -42,7 +42,7 @@ impl Promql for PromqlTable {
         let Value::Matrix(matrix) = value else { return Ok(Vec::new()) };
         let columns = matrix.into_iter().map(|series| {
             let (timestamps, values) = series.samples.iter().map(|sample| (sample.timestamp, sample.value)).unzip();
-            SeriesSamples { id: SeriesId::of("", &series.labels, 0), labels: series.labels, timestamps, values }
+            SeriesSamples { id: SeriesId::of("", &series.labels, 0), labels: series.labels, timestamps, values, histograms: Vec::new() }
         });
         Ok(columns.collect())
     }

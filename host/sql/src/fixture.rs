@@ -174,7 +174,7 @@ impl Promql for Doubling {
         let values = timestamps.iter().map(|time| (time - START_MS) as f64 / 500.0).collect();
         let labels = Arc::new(LabelSet::from_pairs([("host", "a"), ("value", "x")]));
         ABANDONED.fetch_add(u64::from(question.is_abandoned.load(Ordering::Relaxed)), Ordering::Relaxed);
-        Ok(vec![SeriesSamples { id: SeriesId(1), labels, timestamps, values }])
+        Ok(vec![SeriesSamples { id: SeriesId(1), labels, timestamps, values, histograms: Vec::new() }])
     }
 }
 

@@ -8,6 +8,7 @@ mod label;
 mod series;
 mod series_text;
 mod sample;
+mod histogram;
 mod secret;
 mod go_regex;
 mod matcher;
@@ -24,12 +25,16 @@ pub use clock::{Clock, Sleep};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use failure::FailureKind;
 pub use go_regex::anchored_regex;
+pub use histogram::{
+    Bucket, BucketRange, CUSTOM_BUCKETS, ClassicHistogram, ClassicProblem, Combined, EXPONENTIAL, Histogram, IncompatibleBuckets,
+    InvalidHistogram, ResetHint,
+};
 pub use label::{LabelSet, LabelSetBuilder, is_label_name, is_metric_name};
 pub use log::{LogBatch, LogField, Severity};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use nearest::nearest_name;
 pub use relabel::{NameScheme, RelabelEntry, RelabelError, RelabelRule, relabel};
-pub use sample::{STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
+pub use sample::{HistogramSample, STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
 pub use secret::Secret;
 pub use series::{MetricKind, MetricMetadata, SeriesId};
 pub use series_text::{SeriesTextError, parse_label_text, parse_series_text, split_series_text};

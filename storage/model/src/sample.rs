@@ -1,5 +1,9 @@
 //! Samples and the stale mark.
 
+use std::sync::Arc;
+
+use crate::Histogram;
+
 /// Unix time in milliseconds.
 pub type TimestampMs = i64;
 
@@ -10,6 +14,15 @@ pub struct Sample {
     pub timestamp: TimestampMs,
     /// The value; a stale mark says that the series ended here.
     pub value: f64,
+}
+
+/// One native histogram of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramSample {
+    /// When it was so, Unix milliseconds.
+    pub timestamp: TimestampMs,
+    /// The histogram. Its series ends with a stale mark, which is a [`Sample`].
+    pub histogram: Arc<Histogram>,
 }
 
 /// The bits of the stale mark: a signalling NaN that no computation gives (Prometheus 2.0, `value.StaleNaN`).

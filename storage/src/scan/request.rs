@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, Matcher, MetricMetadata, SeriesId, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, Matcher, MetricMetadata, SeriesId, TimestampMs};
 
 /// Which samples to read.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct SeriesSamples {
     pub timestamps: Vec<i64>,
     /// As many values; stale marks are NaN with [`STALE_NAN_BITS`](cepmon_model::STALE_NAN_BITS).
     pub values: Vec<f64>,
+    /// Native histograms, ascending. No time has both a value and a histogram.
+    pub histograms: Vec<HistogramSample>,
 }
 
 /// What is known of a series.

@@ -118,7 +118,7 @@ impl MergedSamples {
                 continue;
             }
             make_ascending(&mut timestamps, &mut values);
-            return Ok(Some(SeriesSamples { id, labels, timestamps, values }));
+            return Ok(Some(SeriesSamples { id, labels, timestamps, values, histograms: Vec::new() }));
         }
     }
 }

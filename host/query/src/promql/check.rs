@@ -23,6 +23,9 @@ pub(crate) fn binary(binary: &BinaryExpr) -> Result<(), Problem> {
     if are_scalars && binary.op.is_comparison() && !binary.returns_bool {
         return Err((all, "comparisons between scalars must use BOOL modifier".to_owned()));
     }
+    if are_scalars && binary.op.is_trim() {
+        return Err((all, format!("operator {:?} not allowed for Scalar operations", binary.op.text())));
+    }
     let has_scalar = left == ValueType::Scalar || right == ValueType::Scalar;
     if has_scalar && binary.op.is_set() {
         return Err((all, format!("set operator {:?} not allowed in binary scalar expression", binary.op.text())));

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cepmon_model::{LabelSet, Sample, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, Sample, TimestampMs};
 
 use crate::promql::annotation::{Annotation, Severity};
 use crate::promql::ast::{Expr, ExprKind};
 use crate::promql::evaluate::{Evaluated, Evaluation, Repeated};
 use crate::vector::unify::without_names;
-use crate::vector::{Budget, Grid, StepVector};
+use crate::vector::{Budget, Column, Grid, StepVector};
 use crate::{Error, MatrixSeries, SeriesSource, Value, ValueType, VectorSample};
 
 /// What a query may cost, and how far it looks back.
@@ -165,7 +165,7 @@ impl Engine {
             Evaluated::Vector(vector) => sorted(matrix(&without_names(vector)?, &grid)),
             Evaluated::Scalar(values) => {
                 let samples = values.into_iter().enumerate().map(|(index, value)| Sample { timestamp: grid.time(index), value });
-                vec![MatrixSeries { labels: Arc::new(LabelSet::default()), samples: samples.collect() }]
+                vec![MatrixSeries { labels: Arc::new(LabelSet::default()), samples: samples.collect(), histograms: Vec::new() }]
             }
             Evaluated::Text(_) => Vec::new(),
         });
@@ -207,7 +207,7 @@ fn instant_value(evaluation: &Evaluation<'_>, expr: &Expr, grid: &Grid) -> Resul
         Evaluated::Scalar(values) => Value::Scalar { at, value: values[0] },
         Evaluated::Text(value) => Value::String { at, value },
         Evaluated::Vector(vector) => {
-            let samples = without_names(vector)?.into_iter().filter_map(|series| Some((series.column.get(0)?, series.labels)));
+            let samples = without_names(vector)?.into_iter().filter_map(|series| Some((series.column.sample(0)?, series.labels)));
             Value::Vector(samples.map(|(value, labels)| VectorSample { labels, at, value }).collect())
         }
     })
@@ -228,8 +228,15 @@ fn matrix(vector: &StepVector, grid: &Grid) -> Vec<MatrixSeries> {
     let series = vector.iter().map(|series| MatrixSeries {
         labels: Arc::clone(&series.labels),
         samples: series.column.points().map(|(index, value)| Sample { timestamp: grid.time(index), value }).collect(),
+        histograms: histograms_of(&series.column, grid),
     });
-    series.filter(|series| !series.samples.is_empty()).collect()
+    series.filter(|series| !series.samples.is_empty() || !series.histograms.is_empty()).collect()
+}
+
+/// A column's histograms with their times.
+pub(crate) fn histograms_of(column: &Column, grid: &Grid) -> Vec<HistogramSample> {
+    let sample = |(index, histogram)| HistogramSample { timestamp: grid.time(index), histogram: Arc::clone(histogram) };
+    column.histogram_points().map(sample).collect()
 }
 
 fn sorted(mut matrix: Vec<MatrixSeries>) -> Vec<MatrixSeries> {

@@ -27,8 +27,10 @@ pub(crate) enum TokenKind {
 }
 
 /// Longest first, so that `==` is not two `=`.
-const SYMBOLS: [&str; 24] =
-    ["==", "!=", "=~", "!~", "<=", ">=", "(", ")", "{", "}", "[", "]", ",", ":", "=", "<", ">", "+", "-", "*", "/", "%", "^", "@"];
+const SYMBOLS: [&str; 26] = [
+    "==", "!=", "=~", "!~", "<=", ">=", "</", ">/", "(", ")", "{", "}", "[", "]", ",", ":", "=", "<", ">", "+", "-", "*", "/", "%", "^",
+    "@",
+];
 
 /// All tokens of a text, the last of which is `End`.
 pub(crate) fn tokenize(text: &str) -> Result<Vec<Token>, ParseError> {

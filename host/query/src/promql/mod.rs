@@ -1,4 +1,4 @@
-//! PromQL, the language of Prometheus 2.48 with what 3.x added and needs no native histograms.
+//! PromQL, the language of Prometheus 2.48 with what 3.x added.
 //!
 //! Text → [`lexer`] → [`parser`] → [`ast`] (types checked by [`check`]) → [`engine`] over [`evaluate`] and [`function`].
 //! Two things follow Prometheus 3 because the conformance files do: ranges and look-back are open on the left (`[5m]` at T takes

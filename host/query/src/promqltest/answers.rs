@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::run::{Points, compare_points};
 use super::script::{Command, parse_script};
 use super::series::Loaded;
-use crate::{Engine, EngineOptions, MemorySource, Ranges, SeriesSource, Value, parse};
+use crate::{Engine, EngineOptions, MemorySource, Ranges, SampleValue, SeriesSource, Value, parse};
 
 /// See the top of `data.test`.
 const SHIFT_MS: i64 = 4_000;
@@ -26,9 +26,16 @@ fn samples(folder: &Path, shift_ms: i64) -> Vec<(LabelSet, Points)> {
     let loads = commands.into_iter().filter_map(|command| if let Command::Load(lines) = command { Some(lines) } else { None });
     let points = |line: &Loaded| {
         let values = line.values.iter().enumerate();
-        values.filter_map(|(index, value)| Some((index as i64 * line.step + shift_ms, value.float()?))).collect()
+        values.filter_map(|(index, value)| Some((index as i64 * line.step + shift_ms, value.clone()?))).collect()
     };
     loads.flatten().map(|line| (line.labels.clone(), points(&line))).collect()
+}
+
+fn number(value: &SampleValue) -> f64 {
+    match value {
+        SampleValue::Float(value) => *value,
+        SampleValue::Histogram(_) => panic!("the answers are about numbers"),
+    }
 }
 
 fn folder() -> PathBuf {
@@ -38,7 +45,7 @@ fn folder() -> PathBuf {
 fn in_memory(samples: Vec<(LabelSet, Points)>) -> MemorySource {
     let mut source = MemorySource::default();
     for (labels, points) in samples {
-        points.into_iter().for_each(|(at, value)| source.push(&labels, at, value));
+        points.into_iter().for_each(|(at, value)| source.push_sample(&labels, at, value));
     }
     source
 }
@@ -70,7 +77,7 @@ fn samples_in_blocks_and_in_memory_give_that_answer_too() {
         for (labels, points) in &series {
             let reference = storage.series_ref(labels, &MetricMetadata::default()).unwrap();
             let half = points.iter().filter(|(at, _)| (*at < 900_000) == is_old);
-            let batch: Vec<_> = half.map(|(at, value)| (reference, *at, *value)).collect();
+            let batch: Vec<_> = half.map(|(at, value)| (reference, *at, number(value))).collect();
             assert_eq!(storage.append(&batch).unwrap().appended, batch.len());
         }
         if is_old {
@@ -110,11 +117,13 @@ fn check(engine: &Engine, source: &dyn SeriesSource, recorded: &Json) -> Result<
         return if found.contains(start) { Ok(()) } else { Err(format!("must fail with {error:?}, not {found:?}")) };
     }
     let found = match answer? {
-        Value::Scalar { at, value } => vec![(LabelSet::default(), vec![(at, value)])],
+        Value::Scalar { at, value } => vec![(LabelSet::default(), vec![(at, SampleValue::Float(value))])],
         Value::String { value, .. } => return Err(format!("is the string {value:?}")),
         Value::Vector(vector) => vector.into_iter().map(|sample| ((*sample.labels).clone(), vec![(sample.at, sample.value)])).collect(),
         Value::Matrix(matrix) => {
-            let points = |samples: Vec<cepmon_model::Sample>| samples.iter().map(|sample| (sample.timestamp, sample.value)).collect();
+            let points = |samples: Vec<cepmon_model::Sample>| {
+                samples.iter().map(|sample| (sample.timestamp, SampleValue::Float(sample.value))).collect()
+            };
             matrix.into_iter().map(|series| ((*series.labels).clone(), points(series.samples))).collect::<Vec<_>>()
         }
     };
@@ -129,7 +138,7 @@ fn check(engine: &Engine, source: &dyn SeriesSource, recorded: &Json) -> Result<
 fn expected(recorded: &Json) -> Vec<(LabelSet, Points)> {
     let point = |pair: &Json| {
         let ms = (pair[0].as_f64().unwrap() * 1000.0).round() as TimestampMs;
-        (ms, pair[1].as_str().unwrap().parse().unwrap())
+        (ms, SampleValue::Float(pair[1].as_str().unwrap().parse().unwrap()))
     };
     let result = &recorded["result"];
     if recorded["type"] == "scalar" {

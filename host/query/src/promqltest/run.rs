@@ -1,76 +1,46 @@
 //! Runs a script's commands against the engine and compares.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs};
+use cepmon_model::{Bucket, Histogram, LabelSet, METRIC_NAME, ResetHint, TimestampMs};
 
 use super::script::{Case, Command, Expected, When};
 use super::series::Loaded;
-use crate::ast::{Expr, ExprKind, Selector};
-use crate::{Annotation, Answer, Engine, EngineOptions, MatrixSeries, MemorySource, Severity, Value, parse};
+use crate::notation::LoadedValue;
+use crate::{Annotation, Answer, Engine, EngineOptions, MatrixSeries, MemorySource, SampleValue, Severity, Value, parse};
 
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) passed: usize,
-    pub(super) skipped: usize,
     pub(super) failures: Vec<String>,
 }
 
 pub(super) fn run_script(commands: &[Command]) -> Report {
     let mut report = Report::default();
     let mut source = MemorySource::default();
-    let mut histograms = Vec::new();
     for command in commands {
         match command {
-            Command::Clear => {
-                source.clear();
-                histograms.clear();
-            }
-            Command::Load(lines) => load(&mut source, &mut histograms, lines),
-            Command::Eval(case) => {
-                if case.has_histogram || names_histogram(&case.query, &histograms) {
-                    report.skipped += 1;
-                    continue;
-                }
-                match run_case(&source, case) {
-                    Ok(()) => report.passed += 1,
-                    Err(problem) => report.failures.push(format!("line {}: {}\n    {problem}", case.line, case.query)),
-                }
-            }
+            Command::Clear => source.clear(),
+            Command::Load(lines) => load(&mut source, lines),
+            Command::Eval(case) => match run_case(&source, case) {
+                Ok(()) => report.passed += 1,
+                Err(problem) => report.failures.push(format!("line {}: {}\n    {problem}", case.line, case.query)),
+            },
         }
     }
     report
 }
 
 /// If one load names a series twice, only the last line counts.
-fn load(source: &mut MemorySource, histograms: &mut Vec<LabelSet>, lines: &[Loaded]) {
+fn load(source: &mut MemorySource, lines: &[Loaded]) {
     let by_series: BTreeMap<&LabelSet, &Loaded> = lines.iter().map(|line| (&line.labels, line)).collect();
     for line in by_series.values() {
-        histograms.extend(line.histogram());
         for (index, value) in line.values.iter().enumerate() {
-            if let Some(value) = value.float() {
-                source.push(&line.labels, index as i64 * line.step, value);
+            if let Some(value) = value {
+                source.push_sample(&line.labels, index as i64 * line.step, value.clone());
             }
         }
-    }
-}
-
-fn names_histogram(query: &str, histograms: &[LabelSet]) -> bool {
-    let Ok(expr) = parse(query) else { return false };
-    let mut selectors = Vec::new();
-    collect_selectors(&expr, &mut selectors);
-    selectors.iter().any(|selector| {
-        histograms
-            .iter()
-            .any(|labels| selector.matchers.iter().all(|matcher| matcher.matches(labels.get(matcher.name()).unwrap_or_default())))
-    })
-}
-
-fn collect_selectors<'e>(expr: &'e Expr, selectors: &mut Vec<&'e Selector>) {
-    match &expr.kind {
-        ExprKind::Selector(selector) => selectors.push(selector),
-        ExprKind::Range(range) => selectors.push(&range.selector),
-        _ => expr.children().into_iter().for_each(|child| collect_selectors(child, selectors)),
     }
 }
 
@@ -127,8 +97,8 @@ fn compare(value: &Value, case: &Case) -> Result<(), String> {
         (Expected::Scalar(expected), Value::Scalar { value, .. }) if is_close(*expected, *value) => Ok(()),
         (Expected::Text(expected), Value::String { value, .. }) if expected == value => Ok(()),
         (Expected::Series(expected), Value::Vector(vector)) => {
-            let found: Vec<(LabelSet, Vec<(TimestampMs, f64)>)> =
-                vector.iter().map(|sample| ((*sample.labels).clone(), vec![(sample.at, sample.value)])).collect();
+            let found: Vec<(LabelSet, Points)> =
+                vector.iter().map(|sample| ((*sample.labels).clone(), vec![(sample.at, sample.value.clone())])).collect();
             if case.is_ordered {
                 let order = |labels: Vec<&LabelSet>| labels.iter().map(ToString::to_string).collect::<Vec<_>>();
                 let expected: Vec<String> = order(expected.iter().map(|(labels, _)| labels).collect());
@@ -148,16 +118,18 @@ fn compare(value: &Value, case: &Case) -> Result<(), String> {
     }
 }
 
-fn series_of(matrix: &[MatrixSeries]) -> Vec<(LabelSet, Vec<(TimestampMs, f64)>)> {
-    let samples = |series: &MatrixSeries| series.samples.iter().map(|sample| (sample.timestamp, sample.value)).collect();
+fn series_of(matrix: &[MatrixSeries]) -> Vec<(LabelSet, Points)> {
+    let samples = |series: &MatrixSeries| {
+        let numbers = series.samples.iter().map(|sample| (sample.timestamp, SampleValue::Float(sample.value)));
+        let histograms = series.histograms.iter().map(|sample| (sample.timestamp, SampleValue::Histogram(Arc::clone(&sample.histogram))));
+        let mut points: Points = numbers.chain(histograms).collect();
+        points.sort_by_key(|(timestamp, _)| *timestamp);
+        points
+    };
     matrix.iter().map(|series| ((*series.labels).clone(), samples(series))).collect()
 }
 
-fn compare_series(
-    expected: &[(LabelSet, Vec<Option<f64>>)],
-    found: &[(LabelSet, Vec<(TimestampMs, f64)>)],
-    case: &Case,
-) -> Result<(), String> {
+fn compare_series(expected: &[(LabelSet, Vec<LoadedValue>)], found: &[(LabelSet, Points)], case: &Case) -> Result<(), String> {
     let (start, step) = match case.at {
         When::Instant(at) => (at, 1),
         When::Range { start, step, .. } => (start, step),
@@ -166,11 +138,11 @@ fn compare_series(
     compare_points(expected, found)
 }
 
-fn points(values: &[Option<f64>], start: TimestampMs, step: i64) -> Vec<(TimestampMs, f64)> {
-    values.iter().enumerate().filter_map(|(index, value)| Some((start + index as i64 * step, (*value)?))).collect()
+fn points(values: &[LoadedValue], start: TimestampMs, step: i64) -> Points {
+    values.iter().enumerate().filter_map(|(index, value)| Some((start + index as i64 * step, value.clone()?))).collect()
 }
 
-pub(super) type Points = Vec<(TimestampMs, f64)>;
+pub(super) type Points = Vec<(TimestampMs, SampleValue)>;
 
 pub(super) fn compare_points(expected: BTreeMap<LabelSet, Points>, found: &[(LabelSet, Points)]) -> Result<(), String> {
     let found: BTreeMap<LabelSet, Points> = found.iter().cloned().collect();
@@ -179,10 +151,38 @@ pub(super) fn compare_points(expected: BTreeMap<LabelSet, Points>, found: &[(Lab
         && expected.iter().all(|(labels, expected)| {
             found.get(labels).is_some_and(|found| {
                 expected.len() == found.len()
-                    && expected.iter().zip(found).all(|(left, right)| left.0 == right.0 && is_close(left.1, right.1))
+                    && expected.iter().zip(found).all(|(left, right)| left.0 == right.0 && is_same(&left.1, &right.1))
             })
         });
     if is_same { Ok(()) } else { Err(format!("expected {expected:?}\n    found    {found:?}")) }
+}
+
+fn is_same(expected: &SampleValue, found: &SampleValue) -> bool {
+    match (expected, found) {
+        (SampleValue::Float(expected), SampleValue::Float(found)) => is_close(*expected, *found),
+        (SampleValue::Histogram(expected), SampleValue::Histogram(found)) => is_same_histogram(expected, found),
+        _ => false,
+    }
+}
+
+/// Empty buckets do not count, nor does a hint that is not expected.
+fn is_same_histogram(expected: &Histogram, found: &Histogram) -> bool {
+    let (mut expected, mut found) = (expected.clone(), found.clone());
+    expected.compact();
+    found.compact();
+    let buckets = |left: &[Bucket], right: &[Bucket]| {
+        left.len() == right.len()
+            && left.iter().zip(right).all(|(left, right)| left.index == right.index && is_close(left.count, right.count))
+    };
+    expected.schema == found.schema
+        && expected.zero_threshold == found.zero_threshold
+        && expected.custom_values == found.custom_values
+        && is_close(expected.count, found.count)
+        && is_close(expected.sum, found.sum)
+        && is_close(expected.zero_count, found.zero_count)
+        && buckets(&expected.positive, &found.positive)
+        && buckets(&expected.negative, &found.negative)
+        && (expected.hint == ResetHint::Unknown || expected.hint == found.hint)
 }
 
 /// Upstream's comparison: relative difference below 1e-6.
@@ -200,6 +200,6 @@ fn is_close(left: f64, right: f64) -> bool {
 #[test]
 fn series_differ_by_name_too() {
     let named = LabelSet::from_pairs([(METRIC_NAME, "m")]);
-    let expected = BTreeMap::from([(named, vec![(0, 1.0)])]);
-    assert!(compare_points(expected, &[(LabelSet::default(), vec![(0, 1.0)])]).is_err());
+    let expected = BTreeMap::from([(named, vec![(0, SampleValue::Float(1.0))])]);
+    assert!(compare_points(expected, &[(LabelSet::default(), vec![(0, SampleValue::Float(1.0))])]).is_err());
 }

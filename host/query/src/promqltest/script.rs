@@ -2,9 +2,9 @@
 
 use cepmon_model::{LabelSet, TimestampMs, parse_duration};
 
-use super::series::Loaded;
+use super::series::{Loaded, converted};
 use crate::Severity;
-use crate::notation::{expand_values, split_series};
+use crate::notation::{LoadedValue, expand_values, split_series};
 
 #[derive(Debug)]
 pub(super) enum Command {
@@ -27,8 +27,6 @@ pub(super) struct Case {
     pub(super) annotations: Vec<(Severity, Pattern)>,
     /// Severities that must not be there.
     pub(super) forbidden: Vec<Severity>,
-    /// Whether a native histogram is expected.
-    pub(super) has_histogram: bool,
 }
 
 /// What an annotation's text must be like.
@@ -70,12 +68,12 @@ pub(super) enum Expected {
     Scalar(f64),
     Text(String),
     /// Series with a value or a gap per step.
-    Series(Vec<(LabelSet, Vec<Option<f64>>)>),
+    Series(Vec<(LabelSet, Vec<LoadedValue>)>),
     /// The same, for a range vector: values from `start`, `step` apart.
     Ranges {
         start: TimestampMs,
         step: i64,
-        series: Vec<(LabelSet, Vec<Option<f64>>)>,
+        series: Vec<(LabelSet, Vec<LoadedValue>)>,
     },
 }
 
@@ -112,7 +110,11 @@ fn parse_load(line: &str, body: &[&str]) -> Result<Vec<Loaded>, String> {
     let mut words = line.split_whitespace();
     let is_nhcb = words.next() == Some("load_with_nhcb");
     let step = parse_time(words.next().unwrap_or_default())?;
-    body.iter().map(|line| Loaded::parse(line, step, is_nhcb)).collect()
+    let mut lines = body.iter().map(|line| Loaded::parse(line, step)).collect::<Result<Vec<_>, _>>()?;
+    if is_nhcb {
+        lines.extend(converted(&lines));
+    }
+    Ok(lines)
 }
 
 fn parse_eval(line: &str, body: &[&str], number: usize) -> Result<Case, String> {
@@ -128,7 +130,6 @@ fn parse_eval(line: &str, body: &[&str], number: usize) -> Result<Case, String> 
         forbidden: Vec::new(),
         is_ordered: command == "eval_ordered",
         expected: Expected::Series(Vec::new()),
-        has_histogram: query.contains("{{") || body.iter().any(|line| line.contains("{{")),
     };
     let mut ranges = None;
     let mut series = Vec::new();
@@ -141,9 +142,9 @@ fn parse_eval(line: &str, body: &[&str], number: usize) -> Result<Case, String> 
             case.must_fail = true;
         } else if let Some(number) = parse_number(line) {
             case.expected = Expected::Scalar(number);
-        } else if !case.has_histogram {
+        } else {
             let (labels, values) = split_series(line)?;
-            series.push((labels, expand_values(values)?.into_iter().map(|value| value.float()).collect()));
+            series.push((labels, expand_values(values)?));
         }
     }
     match (ranges, &case.expected) {

@@ -46,6 +46,20 @@ impl Budget {
     }
 }
 
+impl Charge {
+    /// How much it holds.
+    pub(crate) fn amount(&self) -> usize {
+        self.amount
+    }
+
+    /// Takes more.
+    pub(crate) fn grow(&mut self, amount: usize) -> Result<(), Error> {
+        let mut more = Budget { state: Rc::clone(&self.state) }.take(amount)?;
+        self.amount += std::mem::take(&mut more.amount);
+        Ok(())
+    }
+}
+
 impl Drop for Charge {
     fn drop(&mut self) {
         self.state.used.set(self.state.used.get() - self.amount);

@@ -18,6 +18,13 @@ impl KahanSum {
         self.sum = total;
     }
 
+    /// The sum and the compensation after one more value.
+    pub(super) fn step(sum: f64, compensation: f64, value: f64) -> (f64, f64) {
+        let mut next = Self { sum, compensation };
+        next.add(value);
+        (next.sum, next.compensation)
+    }
+
     pub(crate) fn total(&self) -> f64 {
         if self.sum.is_infinite() { self.sum } else { self.sum + self.compensation }
     }

@@ -10,10 +10,13 @@ pub(crate) mod unify;
 pub(crate) mod binary;
 pub(crate) mod aggregate;
 pub(crate) mod kahan;
+pub(crate) mod histogram_sum;
 
 use std::sync::Arc;
 
 use cepmon_model::LabelSet;
+
+use crate::Severity;
 
 pub(crate) use budget::Budget;
 pub(crate) use column::Column;
@@ -27,6 +30,9 @@ pub(crate) struct StepSeries {
     pub(crate) drops_name: bool,
     pub(crate) column: Column,
 }
+
+/// Takes down what there is to say about a piece of the query: see [`Annotation`](crate::Annotation).
+pub(crate) type Note<'n> = &'n dyn Fn(Severity, String);
 
 /// An instant vector at every step. The order counts for instant queries only.
 pub(crate) type StepVector = Vec<StepSeries>;

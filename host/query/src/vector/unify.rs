@@ -28,11 +28,11 @@ pub(crate) fn unify(vector: StepVector, on_overlap: impl Fn(&LabelSet) -> Error)
                 let first = &mut unified[*entry.get()];
                 first.drops_name |= series.drops_name;
                 let target = &mut first.column;
-                for (index, value) in series.column.points() {
-                    if target.get(index).is_some() {
+                for index in series.column.steps() {
+                    if target.has(index) {
                         return Err(on_overlap(&series.labels));
                     }
-                    target.set(index, Some(value));
+                    target.put(index, series.column.sample(index))?;
                 }
             }
         }

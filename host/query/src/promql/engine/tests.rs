@@ -118,7 +118,11 @@ fn ranges_of_prometheus_2_have_both_ends() {
     {
         let expr = parse(text).unwrap();
         let value = |engine: &Engine| match engine.instant(&source, &expr, 600_000).unwrap() {
-            Value::Vector(vector) => vector.first().map_or(0.0, |sample| sample.value),
+            Value::Vector(vector) => match vector.first().map(|sample| &sample.value) {
+                Some(crate::SampleValue::Float(value)) => *value,
+                None => 0.0,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         };
         assert_eq!((value(&Engine::default()), value(&closed)), (open_value, closed_value), "{text}");

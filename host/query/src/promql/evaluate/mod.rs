@@ -3,6 +3,7 @@
 mod reference;
 mod selector;
 mod range;
+mod mixed;
 pub(crate) mod extended;
 mod operator;
 mod repeated;
@@ -20,8 +21,10 @@ use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, SeriesSource, format_value};
 
+pub(crate) use mixed::{OfMixed, OverHistograms, Windows, mixed_buckets, mixed_kinds};
 pub(crate) use range::{RangeSeries, Window, Windowed};
 pub(crate) use repeated::Repeated;
+pub(crate) use selector::Pick;
 
 /// The values of an expression over a grid.
 #[derive(Debug)]
@@ -73,8 +76,8 @@ impl Evaluation<'_> {
             ExprKind::String(text) => Ok(Evaluated::Text(text.value.clone())),
             ExprKind::Paren(inner) | ExprKind::Plus(inner) => self.evaluate(inner, grid),
             ExprKind::Negate(inner) => self.negate(inner, grid),
-            ExprKind::Selector(selector) => Ok(Evaluated::Vector(self.select(selector, grid, |_, value| value)?)),
-            ExprKind::Binary(binary) => self.binary(binary, grid),
+            ExprKind::Selector(selector) => Ok(Evaluated::Vector(self.select(selector, expr.span, grid, Pick::Value)?)),
+            ExprKind::Binary(binary) => self.binary(binary, expr.span, grid),
             ExprKind::Aggregate(aggregate) => Ok(Evaluated::Vector(self.aggregate(aggregate, grid)?)),
             ExprKind::Call(call) => self.call(call, grid),
             // The parser lets range vectors stand as function arguments and alone only.
@@ -113,10 +116,13 @@ impl Evaluation<'_> {
                         }
                         compute(value, &at_step)
                     });
+                    series.column.drop_histograms();
                 }
                 Ok(Evaluated::Vector(vector))
             }
-            Body::Window { keeps_name, compute } => Ok(Evaluated::Vector(self.map_windows(&call.args, grid, keeps_name, compute)?)),
+            Body::Window { keeps_name, compute, over_histograms } => {
+                Ok(Evaluated::Vector(self.map_windows(&call.args, grid, Windows { keeps_name, over_histograms }, compute)?))
+            }
             Body::Whole(compute) => compute(self, &call.args, grid),
         }
     }
@@ -155,6 +161,11 @@ impl Evaluation<'_> {
         if annotations.len() < MAX_ANNOTATIONS && !annotations.contains(&annotation) {
             annotations.push(annotation);
         }
+    }
+
+    /// Notes what concerns a piece of the query.
+    pub(crate) fn note(&self, span: Span) -> impl Fn(Severity, String) + '_ {
+        move |severity, message| self.annotate(severity, span, message)
     }
 
     /// Warns of quantiles that are none.

@@ -1,12 +1,14 @@
 //! Signs, binary operators and aggregations: evaluates the operands and hands them to [`vector`](crate::vector).
 
+use cepmon_model::Histogram;
+
 use super::{Evaluated, Evaluation};
 use crate::promql::annotation::Severity;
 use crate::promql::ast::{AggregateExpr, BinaryExpr, Expr, ExprKind, Span};
 use crate::vector::aggregate::{AggregateOp, aggregate, count_values};
 use crate::vector::binary::{Operation, scalars, vector_scalar, vectors};
 use crate::vector::{Grid, StepVector};
-use crate::{Error, format_value};
+use crate::{Error, SampleValue, format_value};
 
 impl Evaluation<'_> {
     pub(super) fn negate(&self, expr: &Expr, grid: &Grid) -> Result<Evaluated, Error> {
@@ -16,6 +18,11 @@ impl Evaluation<'_> {
                 for series in &mut vector {
                     series.drops_name = true;
                     series.column.map(|_, value| Some(-value));
+                    series.column.map_histograms(|_, histogram| {
+                        let mut negative = Histogram::clone(histogram);
+                        negative.scale(-1.0);
+                        Some(SampleValue::of(negative))
+                    })?;
                 }
                 Ok(Evaluated::Vector(vector))
             }
@@ -23,7 +30,9 @@ impl Evaluation<'_> {
         }
     }
 
-    pub(super) fn binary(&self, binary: &BinaryExpr, grid: &Grid) -> Result<Evaluated, Error> {
+    /// `span` is where the whole expression stands.
+    pub(super) fn binary(&self, binary: &BinaryExpr, span: Span, grid: &Grid) -> Result<Evaluated, Error> {
+        let note = self.note(span);
         let operation = Operation { op: binary.op, returns_bool: binary.returns_bool };
         let left = self.evaluate(&binary.left, grid)?;
         let right = self.evaluate(&binary.right, grid)?;
@@ -32,10 +41,14 @@ impl Evaluation<'_> {
                 scalars(binary.op, &mut left, &right);
                 Evaluated::Scalar(left)
             }
-            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, false)),
-            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => Evaluated::Vector(vector_scalar(operation, vector, &scalar, true)),
+            (Evaluated::Vector(vector), Evaluated::Scalar(scalar)) => {
+                Evaluated::Vector(vector_scalar(operation, vector, &scalar, false, &note)?)
+            }
+            (Evaluated::Scalar(scalar), Evaluated::Vector(vector)) => {
+                Evaluated::Vector(vector_scalar(operation, vector, &scalar, true, &note)?)
+            }
             (Evaluated::Vector(left), Evaluated::Vector(right)) => {
-                Evaluated::Vector(vectors(operation, &binary.matching, left, right, &self.budget)?)
+                Evaluated::Vector(vectors(operation, &binary.matching, left, right, &self.budget, &note)?)
             }
             _ => return Err(Error::execution("a string cannot be an operand")),
         })
@@ -54,7 +67,7 @@ impl Evaluation<'_> {
             _ => {}
         }
         let vector = self.vector(&expr.expr, grid)?;
-        aggregate(expr.op, &expr.grouping, parameter.as_deref(), vector, grid, &self.budget)
+        aggregate(expr.op, &expr.grouping, parameter.as_deref(), vector, grid, &self.budget, &self.note(expr.expr.span))
     }
 
     fn check_ratios(&self, span: Span, ratios: &[f64]) {

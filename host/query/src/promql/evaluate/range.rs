@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use cepmon_model::{LabelSet, Sample, TimestampMs, is_stale};
+use cepmon_model::{HistogramSample, LabelSet, Sample, TimestampMs, is_stale};
 
-use super::Evaluation;
 use super::extended::{Ends, Extension};
 use super::reference::Reference;
+use super::{Evaluation, Windows};
 use crate::promql::ast::{Expr, ExprKind, Length, RangeSelector, Subquery};
+use crate::promql::engine::histograms_of;
 use crate::vector::grouping::without_name;
 use crate::vector::{Grid, StepSeries, StepVector};
 use crate::{Error, MatrixSeries, ValueType};
 
-/// The samples of one series that a function sees at one step; never empty.
+/// The samples of one series that a function sees at one step: never empty, and numbers alone unless the function says otherwise.
 #[derive(Debug)]
 pub(crate) struct Window<'s> {
     /// Where in the series it begins.
     pub(crate) first: usize,
     pub(crate) timestamps: &'s [TimestampMs],
     pub(crate) values: &'s [f64],
+    pub(crate) histograms: &'s [HistogramSample],
     /// The range goes from after `start` to `end`.
     pub(crate) start: TimestampMs,
     pub(crate) end: TimestampMs,
@@ -35,6 +37,7 @@ pub(crate) struct RangeSeries {
     pub(crate) drops_name: bool,
     timestamps: Vec<TimestampMs>,
     values: Vec<f64>,
+    histograms: Vec<HistogramSample>,
 }
 
 /// What a function of windows depends on.
@@ -76,6 +79,16 @@ impl RangeSeries {
         pairs.filter(|(_, pair)| is_one(pair[0], pair[1])).map(|(index, _)| index + 1).collect()
     }
 
+    /// The histograms after a time, up to another.
+    fn histograms_within(&self, after: TimestampMs, until: TimestampMs) -> &[HistogramSample] {
+        if self.histograms.is_empty() {
+            return &[];
+        }
+        let first = self.histograms.partition_point(|sample| sample.timestamp <= after);
+        let end = self.histograms.partition_point(|sample| sample.timestamp <= until);
+        &self.histograms[first..end]
+    }
+
     /// Calls `each` with the window of every step that has samples.
     pub(crate) fn windows(&self, shape: &RangeShape, grid: &Grid, mut each: impl FnMut(usize, &Window<'_>)) {
         let (mut low, mut high) = (0, 0);
@@ -88,9 +101,11 @@ impl RangeSeries {
             while self.timestamps.get(low).is_some_and(|timestamp| *timestamp <= end - shape.reach_ms) {
                 low += 1;
             }
-            if low < high {
+            let histograms = self.histograms_within(end - shape.reach_ms, end + shape.ahead_ms);
+            if low < high || !histograms.is_empty() {
                 let (timestamps, values) = (&self.timestamps[low..high], &self.values[low..high]);
-                each(index, &Window { first: low, timestamps, values, start, end, now: grid.time(index), extension: shape.extension });
+                let (now, extension) = (grid.time(index), shape.extension);
+                each(index, &Window { first: low, timestamps, values, histograms, start, end, now, extension });
             }
         }
     }
@@ -102,7 +117,7 @@ impl Evaluation<'_> {
         &self,
         args: &[Expr],
         grid: &Grid,
-        keeps_name: bool,
+        windows: Windows,
         compute: fn(&Window<'_>, &[f64]) -> Option<f64>,
     ) -> Result<StepVector, Error> {
         let is_range = |arg: &&Expr| arg.value_type() == ValueType::RangeVector;
@@ -117,7 +132,7 @@ impl Evaluation<'_> {
             compute(window, &at_step)
         };
         let shape = if parameters.is_empty() { Windowed::Alone } else { Windowed::WithStep };
-        self.map_series(range, grid, keeps_name, shape, |_| (), of_window)
+        self.map_series(range, grid, windows, shape, |_| (), of_window)
     }
 
     /// Applies a function to every window, with what `prepare` knows of the whole series.
@@ -125,7 +140,7 @@ impl Evaluation<'_> {
         &self,
         range: &Expr,
         grid: &Grid,
-        keeps_name: bool,
+        windows: Windows,
         depends_on: Windowed,
         prepare: impl Fn(&RangeSeries) -> S,
         mut compute: impl FnMut(&mut S, usize, &Window<'_>) -> Option<f64>,
@@ -134,7 +149,17 @@ impl Evaluation<'_> {
         self.each_range(range, grid, &mut |shape, series| {
             let mut column = self.budget.column(grid.count)?;
             let mut state = prepare(series);
-            if shape.reference.is_fixed() && depends_on == Windowed::Alone {
+            if !series.histograms.is_empty() {
+                let note = self.note(range.span);
+                let mut outcome = Ok(());
+                series.windows(shape, grid, |index, window| {
+                    let value = windows.over_histograms.apply(series, window, &note, || compute(&mut state, index, window));
+                    if outcome.is_ok() {
+                        outcome = column.put(index, value);
+                    }
+                });
+                outcome?;
+            } else if shape.reference.is_fixed() && depends_on == Windowed::Alone {
                 // The same window and nothing else at every step: once is enough.
                 let first = Grid { count: 1, ..*grid };
                 series.windows(shape, &first, |index, window| column.fill(compute(&mut state, index, window)));
@@ -142,7 +167,7 @@ impl Evaluation<'_> {
                 series.windows(shape, grid, |index, window| column.set(index, compute(&mut state, index, window)));
             }
             if !column.is_empty() {
-                let drops_name = series.drops_name || !keeps_name;
+                let drops_name = series.drops_name || !windows.keeps_name;
                 vector.push(StepSeries { labels: Arc::clone(&series.labels), drops_name, column });
             }
             Ok(())
@@ -177,13 +202,14 @@ impl Evaluation<'_> {
         for series in self.source.select(&range.selector.matchers, oldest, youngest).map_err(Error::Source)? {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
-            let _samples = self.budget.take(series.timestamps.len())?;
+            let _samples = self.budget.take(series.timestamps.len() + size_of_histograms(&series.histograms))?;
             let (mut timestamps, mut values) = (series.timestamps, series.values);
             if values.iter().any(|value| is_stale(*value)) {
                 let kept = timestamps.into_iter().zip(values).filter(|(_, value)| !is_stale(*value));
                 (timestamps, values) = kept.unzip();
             }
-            each(&shape, &RangeSeries { labels: series.labels, drops_name: false, timestamps, values })?;
+            let histograms = series.histograms;
+            each(&shape, &RangeSeries { labels: series.labels, drops_name: false, timestamps, values, histograms })?;
         }
         Ok(())
     }
@@ -208,7 +234,8 @@ impl Evaluation<'_> {
         for series in self.vector(&subquery.expr, &inner)? {
             self.check_time()?;
             let (timestamps, values) = series.column.points().map(|(index, value)| (inner.time(index), value)).unzip();
-            each(&shape, &RangeSeries { labels: series.labels, drops_name: series.drops_name, timestamps, values })?;
+            let histograms = histograms_of(&series.column, &inner);
+            each(&shape, &RangeSeries { labels: series.labels, drops_name: series.drops_name, timestamps, values, histograms })?;
         }
         Ok(())
     }
@@ -219,18 +246,24 @@ impl Evaluation<'_> {
         // Held until the answer is complete; afterwards it is the caller's memory.
         let mut charges = Vec::new();
         self.each_range(expr, grid, &mut |shape, series| {
-            charges.push(self.budget.take(series.timestamps.len())?);
+            charges.push(self.budget.take(series.timestamps.len() + size_of_histograms(&series.histograms))?);
             series.windows(shape, grid, |_, window| {
                 let samples = samples_of(window);
-                if !samples.is_empty() {
+                let histograms = window.histograms.to_vec();
+                if !samples.is_empty() || !histograms.is_empty() {
                     let labels = if series.drops_name { without_name(&series.labels) } else { Arc::clone(&series.labels) };
-                    matrix.push(MatrixSeries { labels, samples });
+                    matrix.push(MatrixSeries { labels, samples, histograms });
                 }
             });
             Ok(())
         })?;
         Ok(matrix)
     }
+}
+
+/// What histograms count as, in numbers.
+fn size_of_histograms(histograms: &[HistogramSample]) -> usize {
+    histograms.iter().map(|sample| sample.histogram.size() / size_of::<f64>()).sum()
 }
 
 /// The samples of a window; of an extended range also what its ends are taken to be.

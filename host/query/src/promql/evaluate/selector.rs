@@ -1,23 +1,51 @@
 //! Instant vectors from storage: at each step the youngest sample within the look-back, unless a stale mark came after it.
 
+use std::sync::Arc;
+
 use cepmon_model::{TimestampMs, is_stale};
 use cepmon_storage::SeriesSamples;
 
 use super::Evaluation;
 use super::extended::interpolate;
 use super::reference::Reference;
-use crate::Error;
-use crate::promql::ast::Selector;
+use crate::promql::annotation::Severity;
+use crate::promql::ast::{Selector, Span};
 use crate::vector::{Column, Grid, StepSeries, StepVector};
+use crate::{Error, SampleValue};
+
+/// What of a sample becomes the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pick {
+    /// Its value.
+    Value,
+    /// Its time, in seconds.
+    Time,
+}
+
+impl Pick {
+    fn float(self, timestamp: TimestampMs, value: f64) -> f64 {
+        match self {
+            Self::Value => value,
+            Self::Time => timestamp as f64 / 1000.0,
+        }
+    }
+
+    fn sample(self, timestamp: TimestampMs, value: &SampleValue) -> SampleValue {
+        match self {
+            Self::Value => value.clone(),
+            Self::Time => SampleValue::Float(timestamp as f64 / 1000.0),
+        }
+    }
+}
 
 impl Evaluation<'_> {
-    /// `pick` makes the value of a sample's time and value: the value itself, or the time for `timestamp()`.
-    pub(crate) fn select(&self, selector: &Selector, grid: &Grid, pick: fn(TimestampMs, f64) -> f64) -> Result<StepVector, Error> {
+    /// The values of a selector that stands at `span`.
+    pub(crate) fn select(&self, selector: &Selector, span: Span, grid: &Grid, pick: Pick) -> Result<StepVector, Error> {
         let reference = Reference::new(self, &selector.shift)?;
         // A sample as old as that is out.
         let lookback = self.options.lookback_ms + self.options.ranges.closing_ms();
         if selector.extension.is_some() {
-            return self.select_smoothed(selector, reference, lookback, grid);
+            return self.select_smoothed(selector, span, reference, lookback, grid);
         }
         let oldest = reference.first(grid) - lookback + 1;
         let mut vector = Vec::new();
@@ -25,7 +53,9 @@ impl Evaluation<'_> {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
             let mut column = self.budget.column(grid.count)?;
-            if reference.is_fixed() {
+            if !series.histograms.is_empty() {
+                fill_mixed(&mut column, &series, |index| reference.at(grid, index), lookback, pick)?;
+            } else if reference.is_fixed() {
                 let mut cursor = 0;
                 column.fill(youngest(&series, &mut cursor, reference.first(grid), lookback, pick));
             } else {
@@ -38,13 +68,24 @@ impl Evaluation<'_> {
         Ok(vector)
     }
 
-    /// Values on the line between the samples around each step; the last sample goes on for the look-back.
-    fn select_smoothed(&self, selector: &Selector, reference: Reference, lookback: i64, grid: &Grid) -> Result<StepVector, Error> {
+    /// Values on the line between the samples around each step; the last sample goes on for the look-back. There is no line between
+    /// histograms.
+    fn select_smoothed(
+        &self,
+        selector: &Selector,
+        span: Span,
+        reference: Reference,
+        lookback: i64,
+        grid: &Grid,
+    ) -> Result<StepVector, Error> {
         let (oldest, youngest) = (reference.first(grid) - lookback + 1, reference.last(grid) + lookback);
         let mut vector = Vec::new();
         for series in self.source.select(&selector.matchers, oldest, youngest).map_err(Error::Source)? {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
+            if !series.histograms.is_empty() {
+                self.annotate(Severity::Warning, span, NO_EXTENSION);
+            }
             let samples = series.timestamps.iter().copied().zip(series.values.iter().copied());
             let samples: Vec<(TimestampMs, f64)> = samples.filter(|(_, value)| !is_stale(*value)).collect();
             let mut column = self.budget.column(grid.count)?;
@@ -72,7 +113,10 @@ impl Evaluation<'_> {
     }
 }
 
-fn fill(column: &mut Column, series: &SeriesSamples, at: impl Fn(usize) -> TimestampMs, lookback: i64, pick: fn(TimestampMs, f64) -> f64) {
+/// What `anchored` and `smoothed` make of histograms.
+pub(super) const NO_EXTENSION: &str = "smoothed and anchored modifiers do not work with native histograms";
+
+fn fill(column: &mut Column, series: &SeriesSamples, at: impl Fn(usize) -> TimestampMs, lookback: i64, pick: Pick) {
     let mut cursor = 0;
     for index in 0..column.len() {
         column.set(index, youngest(series, &mut cursor, at(index), lookback, pick));
@@ -80,11 +124,34 @@ fn fill(column: &mut Column, series: &SeriesSamples, at: impl Fn(usize) -> Times
 }
 
 /// The youngest sample at a time; `cursor` counts the samples up to it, and times must not go back.
-fn youngest(series: &SeriesSamples, cursor: &mut usize, at: TimestampMs, lookback: i64, pick: fn(TimestampMs, f64) -> f64) -> Option<f64> {
+fn youngest(series: &SeriesSamples, cursor: &mut usize, at: TimestampMs, lookback: i64, pick: Pick) -> Option<f64> {
     while series.timestamps.get(*cursor).is_some_and(|timestamp| *timestamp <= at) {
         *cursor += 1;
     }
     let found = cursor.checked_sub(1)?;
     let (timestamp, value) = (series.timestamps[found], series.values[found]);
-    (timestamp > at - lookback && !is_stale(value)).then(|| pick(timestamp, value))
+    (timestamp > at - lookback && !is_stale(value)).then(|| pick.float(timestamp, value))
+}
+
+/// [`fill`] for a series with histograms, which may have numbers and stale marks too.
+fn fill_mixed(
+    column: &mut Column,
+    series: &SeriesSamples,
+    at: impl Fn(usize) -> TimestampMs,
+    lookback: i64,
+    pick: Pick,
+) -> Result<(), Error> {
+    let numbers = series.timestamps.iter().zip(&series.values).map(|(timestamp, value)| (*timestamp, SampleValue::Float(*value)));
+    let histograms = series.histograms.iter().map(|sample| (sample.timestamp, SampleValue::Histogram(Arc::clone(&sample.histogram))));
+    let mut samples: Vec<_> = numbers.chain(histograms).collect();
+    samples.sort_by_key(|(timestamp, _)| *timestamp);
+    let mut seen = 0;
+    for index in 0..column.len() {
+        let at = at(index);
+        seen += samples[seen..].iter().take_while(|(timestamp, _)| *timestamp <= at).count();
+        let found = seen.checked_sub(1).map(|found| &samples[found]).filter(|(timestamp, _)| *timestamp > at - lookback);
+        let is_end = |value: &SampleValue| matches!(value, SampleValue::Float(value) if is_stale(*value));
+        column.put(index, found.filter(|(_, value)| !is_end(value)).map(|(timestamp, value)| pick.sample(*timestamp, value)))?;
+    }
+    Ok(())
 }

@@ -15,7 +15,7 @@ pub(super) const FUNCTIONS: &[Function] =
 fn absent(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evaluated, Error> {
     let mut is_present = vec![false; grid.count];
     for series in evaluation.vector(&args[0], grid)? {
-        for (index, _) in series.column.points() {
+        for index in series.column.steps() {
             is_present[index] = true;
         }
     }

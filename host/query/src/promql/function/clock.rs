@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::{Evaluated, Evaluation, Expr, Function, Grid, SCALAR, VECTOR, whole};
-use crate::Error;
 use crate::promql::ast::ExprKind;
+use crate::promql::evaluate::Pick;
 use crate::vector::StepSeries;
+use crate::{Error, SampleValue};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     whole("time", &[], SCALAR, |_, _, grid| Ok(Evaluated::Scalar((0..grid.count).map(|index| seconds(grid.time(index))).collect()))),
@@ -35,11 +36,13 @@ fn constant(grid: &Grid, value: f64) -> Result<Evaluated, Error> {
 /// Of a selector the samples' own times, of everything else the step's.
 fn timestamp(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evaluated, Error> {
     let mut vector = match &args[0].without_parens().kind {
-        ExprKind::Selector(selector) => evaluation.select(selector, grid, |timestamp, _| seconds(timestamp))?,
+        ExprKind::Selector(selector) => evaluation.select(selector, args[0].span, grid, Pick::Time)?,
         _ => {
             let mut vector = evaluation.vector(&args[0], grid)?;
             for series in &mut vector {
-                series.column.map(|index, _| Some(seconds(grid.time(index))));
+                let time = |index: usize| seconds(grid.time(index));
+                series.column.map(|index, _| Some(time(index)));
+                series.column.map_histograms(|index, _| Some(SampleValue::Float(time(index))))?;
             }
             vector
         }
@@ -50,7 +53,7 @@ fn timestamp(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<
     Ok(Evaluated::Vector(vector))
 }
 
-/// The value where there is exactly one, else NaN.
+/// The number where there is exactly one, else NaN.
 fn scalar(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evaluated, Error> {
     let vector = evaluation.vector(&args[0], grid)?;
     let mut counts = vec![0_usize; grid.count];

@@ -51,6 +51,7 @@ fn each(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, part: fn(&Date)
     };
     for series in &mut vector {
         series.drops_name = true;
+        series.column.drop_histograms();
         series.column.map(|_, value| Some(date(value).map_or(f64::NAN, |date| part(&date) as f64)));
     }
     Ok(Evaluated::Vector(vector))

@@ -8,6 +8,7 @@ use cepmon_model::{LabelSet, METRIC_NAME, MatchOp, Matcher};
 use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, VECTOR};
 use crate::Error;
 use crate::promql::ast::{ExprKind, Selector, Shift};
+use crate::promql::evaluate::Pick;
 use crate::vector::grouping::Grouping;
 use crate::vector::unify::unify_results;
 use crate::vector::{Column, StepSeries, StepVector};
@@ -61,7 +62,7 @@ fn info(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evalu
     let matchers = wanted.names.iter().chain(&wanted.labels).cloned().collect();
     let selector = Selector { name: None, matchers, shift: shift_of(&args[0]), extension: None };
     // The samples' times instead of their values: where two series of one info metric overlap, the younger sample counts.
-    let infos = evaluation.select(&selector, grid, |timestamp, _| timestamp as f64)?;
+    let infos = evaluation.select(&selector, args[0].span, grid, Pick::Time)?;
     let mut by_identity: HashMap<LabelSet, Vec<&StepSeries>> = HashMap::new();
     for series in &infos {
         by_identity.entry(identity.project(&series.labels)).or_default().push(series);
@@ -88,7 +89,7 @@ fn enrich(
 ) -> Result<(), Error> {
     let needs_info = wanted.labels.iter().any(|matcher| !matcher.matches_empty());
     let mut columns: BTreeMap<Vec<usize>, Column> = BTreeMap::new();
-    for (index, value) in base.column.points() {
+    for index in base.column.steps() {
         let chosen = youngest_of_each_metric(infos, index);
         if chosen.is_empty() && needs_info {
             continue;
@@ -97,7 +98,7 @@ fn enrich(
             Some(column) => column,
             None => evaluation.budget.column(base.column.len())?,
         };
-        columns.entry(chosen).or_insert(column).set(index, Some(value));
+        columns.entry(chosen).or_insert(column).put(index, base.column.sample(index))?;
     }
     for (chosen, column) in columns {
         let mut labels = base.labels.to_builder();

@@ -1,6 +1,8 @@
 //! The functions: one table, made of a slice per kind.
 
 mod rate;
+mod native_rate;
+mod native_over_time;
 mod over_time;
 mod sorted_window;
 mod regression;
@@ -14,7 +16,7 @@ mod sort;
 mod clock;
 
 use crate::promql::ast::Expr;
-use crate::promql::evaluate::{Evaluated, Evaluation, Window, Windowed};
+use crate::promql::evaluate::{Evaluated, Evaluation, OfMixed, OverHistograms, Window, Windowed, Windows};
 use crate::vector::Grid;
 use crate::{Error, ValueType};
 
@@ -40,7 +42,7 @@ pub(crate) enum Body {
     /// Value by value; the other arguments are scalars. Drops the metric's name.
     Map(fn(f64, &[f64]) -> Option<f64>),
     /// Window by window; the other arguments are scalars.
-    Window { keeps_name: bool, compute: fn(&Window<'_>, &[f64]) -> Option<f64> },
+    Window { keeps_name: bool, compute: fn(&Window<'_>, &[f64]) -> Option<f64>, over_histograms: OverHistograms },
     /// In its own way.
     Whole(fn(&Evaluation<'_>, &[Expr], &Grid) -> Result<Evaluated, Error>),
 }
@@ -79,8 +81,14 @@ const fn map(name: &'static str, args: &'static [ValueType], compute: fn(f64, &[
 }
 
 const fn window(name: &'static str, args: &'static [ValueType], compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
-    let body = Body::Window { keeps_name: false, compute };
+    let body = Body::Window { keeps_name: false, compute, over_histograms: OverHistograms::Ignored };
     Function { name, args, optional: 0, is_variadic: false, returns: VECTOR, body }
+}
+
+/// A function of one range that has a way of its own with native histograms.
+const fn mixed(name: &'static str, keeps_name: bool, compute: fn(&Window<'_>, &[f64]) -> Option<f64>, of_mixed: OfMixed) -> Function {
+    let body = Body::Window { keeps_name, compute, over_histograms: OverHistograms::Computed(of_mixed) };
+    Function { name, args: &[RANGE], optional: 0, is_variadic: false, returns: VECTOR, body }
 }
 
 const fn whole(

@@ -2,35 +2,40 @@
 
 use std::ops::Range;
 
-use super::{Body, Evaluated, Evaluation, Expr, Function, Grid, RANGE, VECTOR, Window, Windowed, whole};
+use super::{
+    Evaluated, Evaluation, Expr, Function, Grid, OfMixed, OverHistograms, RANGE, VECTOR, Window, Windowed, Windows, mixed, native_rate,
+    whole,
+};
 use crate::Error;
 use crate::promql::annotation::Severity;
 use crate::promql::evaluate::RangeSeries;
 use crate::promql::evaluate::extended::{Ends, anchor};
 
-const fn of_range(name: &'static str, compute: fn(&Window<'_>, &[f64]) -> Option<f64>) -> Function {
-    let body = Body::Window { keeps_name: false, compute };
-    Function { name, args: &[RANGE], optional: 0, is_variadic: false, returns: VECTOR, body }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
     whole("rate", &[RANGE], VECTOR, |evaluation, args, grid| {
-        of_counter(evaluation, args, grid, |falls, window| Some(extrapolated(window, Some(falls))? / seconds(window.end - window.start)))
+        let rate = |falls: &[usize], window: &Window<'_>| Some(extrapolated(window, Some(falls))? / seconds(window.end - window.start));
+        of_counter(evaluation, args, grid, rate, native_rate::rate)
     }),
     whole("increase", &[RANGE], VECTOR, |evaluation, args, grid| {
-        of_counter(evaluation, args, grid, |falls, window| extrapolated(window, Some(falls)))
+        of_counter(evaluation, args, grid, |falls, window| extrapolated(window, Some(falls)), native_rate::increase)
     }),
-    of_range("delta", |window, _| extrapolated(window, None)),
-    of_range("irate", |window, _| {
-        let (before, last, elapsed) = last_two(window)?;
-        let increase = if last < before { last } else { last - before };
-        Some(increase / elapsed)
-    }),
-    of_range("idelta", |window, _| last_two(window).map(|(before, last, _)| last - before)),
+    mixed("delta", false, |window, _| extrapolated(window, None), native_rate::delta),
+    mixed(
+        "irate",
+        false,
+        |window, _| {
+            let (before, last, elapsed) = last_two(window)?;
+            let increase = if last < before { last } else { last - before };
+            Some(increase / elapsed)
+        },
+        native_rate::irate,
+    ),
+    mixed("idelta", false, |window, _| last_two(window).map(|(before, last, _)| last - before), native_rate::idelta),
     whole("changes", &[RANGE], VECTOR, |evaluation, args, grid| {
-        count_places(evaluation, args, grid, |before, value| value != before && !(value.is_nan() && before.is_nan()))
+        let is_change = |before: f64, value: f64| value != before && !(value.is_nan() && before.is_nan());
+        count_places(evaluation, args, grid, is_change, native_rate::changes)
     }),
-    whole("resets", &[RANGE], VECTOR, |evaluation, args, grid| count_places(evaluation, args, grid, falls)),
+    whole("resets", &[RANGE], VECTOR, |evaluation, args, grid| count_places(evaluation, args, grid, falls, native_rate::resets)),
 ];
 
 /// Whether a counter started again.
@@ -39,13 +44,20 @@ fn falls(before: f64, value: f64) -> bool {
 }
 
 /// Counts the samples of each window that stand to the one before as asked.
-fn count_places(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, is_one: fn(f64, f64) -> bool) -> Result<Evaluated, Error> {
+fn count_places(
+    evaluation: &Evaluation<'_>,
+    args: &[Expr],
+    grid: &Grid,
+    is_one: fn(f64, f64) -> bool,
+    of_mixed: OfMixed,
+) -> Result<Evaluated, Error> {
     let places = |series: &RangeSeries| series.places(is_one);
     let count = |places: &mut Vec<usize>, _: usize, window: &Window<'_>| {
         let first = if window.extension.is_some() { window.first + anchor(window)? } else { window.first };
         Some(places_within(places, first..window.first + window.values.len()).len() as f64)
     };
-    evaluation.map_series(&args[0], grid, false, Windowed::Alone, places, count).map(Evaluated::Vector)
+    let windows = Windows { keeps_name: false, over_histograms: OverHistograms::Computed(of_mixed) };
+    evaluation.map_series(&args[0], grid, windows, Windowed::Alone, places, count).map(Evaluated::Vector)
 }
 
 /// The places whose pair of samples lies within a range of the series.
@@ -61,13 +73,15 @@ fn of_counter(
     args: &[Expr],
     grid: &Grid,
     compute: fn(&[usize], &Window<'_>) -> Option<f64>,
+    of_mixed: OfMixed,
 ) -> Result<Evaluated, Error> {
+    let windows = Windows { keeps_name: true, over_histograms: OverHistograms::Computed(of_mixed) };
     let of_window = |falls: &mut Vec<usize>, _: usize, window: &Window<'_>| compute(falls, window);
-    let mut vector = evaluation.map_series(&args[0], grid, true, Windowed::Alone, |series| series.places(falls), of_window)?;
+    let mut vector = evaluation.map_series(&args[0], grid, windows, Windowed::Alone, |series| series.places(falls), of_window)?;
     for series in &mut vector {
         let name = series.labels.metric_name();
         let is_counter = COUNTER_SUFFIXES.iter().any(|suffix| name.ends_with(suffix));
-        if !name.is_empty() && !is_counter {
+        if !name.is_empty() && !is_counter && !series.column.has_histograms() {
             let message = format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {name:?}");
             evaluation.annotate(Severity::Info, args[0].span, message);
         }

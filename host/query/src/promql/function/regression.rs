@@ -1,6 +1,6 @@
 //! Trends: deriv, predict_linear (least squares) and holt_winters (double exponential smoothing).
 
-use super::{Evaluated, Evaluation, Expr, Function, Grid, RANGE, SCALAR, VECTOR, Window, whole, window};
+use super::{Evaluated, Evaluation, Expr, Function, Grid, OverHistograms, RANGE, SCALAR, VECTOR, Window, Windows, whole, window};
 use crate::Error;
 use crate::vector::kahan::KahanSum;
 
@@ -50,7 +50,8 @@ fn holt_winters(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Resu
             }
         }
     }
-    evaluation.map_windows(args, grid, false, smooth).map(Evaluated::Vector)
+    let windows = Windows { keeps_name: false, over_histograms: OverHistograms::Ignored };
+    evaluation.map_windows(args, grid, windows, smooth).map(Evaluated::Vector)
 }
 
 fn smooth(window: &Window<'_>, factors: &[f64]) -> Option<f64> {

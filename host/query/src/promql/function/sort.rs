@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
 ];
 
-/// NaN comes last, whatever the order.
+/// NaN comes last, whatever the order. Histograms have none and are left out.
 fn by_value(
     evaluation: &Evaluation<'_>,
     args: &[Expr],
@@ -34,6 +34,8 @@ fn by_value(
     compare: fn(f64, f64) -> Option<Ordering>,
 ) -> Result<Evaluated, Error> {
     let mut vector = evaluation.vector(&args[0], grid)?;
+    vector.iter_mut().for_each(|series| series.column.drop_histograms());
+    vector.retain(|series| !series.column.is_empty());
     if grid.count == 1 {
         let value = |series: &StepSeries| series.column.get(0).unwrap_or(f64::NAN);
         vector.sort_by(|left, right| {

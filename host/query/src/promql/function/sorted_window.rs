@@ -65,7 +65,7 @@ mod tests {
         let mut sorted = SortedWindow::default();
         for (first, end) in [(0, 1), (0, 40), (1, 41), (1, 41), (3, 43), (3, 60), (59, 61), (61, 80), (90, 190), (91, 191), (95, 200)] {
             let (timestamps, values) = (&timestamps[first..end], &values[first..end]);
-            let window = Window { first, timestamps, values, start: 0, end: 0, now: 0, extension: None };
+            let window = Window { first, timestamps, values, histograms: &[], start: 0, end: 0, now: 0, extension: None };
             for quantile in [0.0, 0.3, 0.9, 1.0] {
                 let want = quantile_of(quantile, &mut values.to_vec());
                 assert_eq!(sorted.quantile(quantile, &window).to_bits(), want.to_bits(), "{quantile} of {first}..{end}");

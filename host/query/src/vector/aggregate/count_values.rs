@@ -6,8 +6,8 @@ use std::sync::Arc;
 use cepmon_model::LabelSet;
 
 use crate::vector::grouping::Grouping;
-use crate::vector::{Budget, Grid, StepSeries, StepVector};
-use crate::{Error, format_value};
+use crate::vector::{Budget, Column, Grid, StepSeries, StepVector};
+use crate::{Error, format_value, histogram_text};
 
 pub(crate) fn count_values(
     label: &str,
@@ -25,28 +25,46 @@ pub(crate) fn count_values(
     for series in vector {
         // Most series have few different values; the labels for each are made once.
         let mut by_value: HashMap<u64, usize> = HashMap::new();
+        let of_text = |text: &str| {
+            let mut labels = series.labels.to_builder();
+            labels.set(label, text);
+            Arc::new(grouping.project(&labels.build()))
+        };
+        for (index, histogram) in series.column.histogram_points() {
+            let position = position_of(of_text(&histogram_text(histogram)), &mut positions, &mut result, grid, budget)?;
+            count_one(&mut result[position].column, index);
+        }
         for (index, value) in series.column.points() {
             let position = match by_value.get(&value.to_bits()) {
                 Some(position) => *position,
                 None => {
-                    let mut labels = series.labels.to_builder();
-                    labels.set(label, &format_value(value));
-                    let labels = Arc::new(grouping.project(&labels.build()));
-                    let position = match positions.get(&labels) {
-                        Some(position) => *position,
-                        None => {
-                            result.push(StepSeries { labels: Arc::clone(&labels), drops_name: false, column: budget.column(grid.count)? });
-                            positions.insert(labels, result.len() - 1);
-                            result.len() - 1
-                        }
-                    };
+                    let position = position_of(of_text(&format_value(value)), &mut positions, &mut result, grid, budget)?;
                     by_value.insert(value.to_bits(), position);
                     position
                 }
             };
-            let column = &mut result[position].column;
-            column.set(index, Some(column.get(index).unwrap_or_default() + 1.0));
+            count_one(&mut result[position].column, index);
         }
     }
     Ok(result)
+}
+
+/// Where in the result the series with these labels is; it is made if it is not there yet.
+fn position_of(
+    labels: Arc<LabelSet>,
+    positions: &mut HashMap<Arc<LabelSet>, usize>,
+    result: &mut StepVector,
+    grid: &Grid,
+    budget: &Budget,
+) -> Result<usize, Error> {
+    if let Some(position) = positions.get(&labels) {
+        return Ok(*position);
+    }
+    result.push(StepSeries { labels: Arc::clone(&labels), drops_name: false, column: budget.column(grid.count)? });
+    positions.insert(labels, result.len() - 1);
+    Ok(result.len() - 1)
+}
+
+fn count_one(column: &mut Column, index: usize) {
+    column.set(index, Some(column.get(index).unwrap_or_default() + 1.0));
 }

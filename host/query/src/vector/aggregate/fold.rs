@@ -1,4 +1,5 @@
-//! Aggregations that look at one value after the other: sum, avg, min, max, count, group, stddev, stdvar.
+//! Aggregations that look at one number after the other: sum, avg, min, max, count, group, stddev, stdvar. To count, histograms are as
+//! good as numbers; what else becomes of them is said in `native`.
 
 use std::sync::Arc;
 
@@ -62,6 +63,7 @@ impl State {
 }
 
 pub(super) fn fold(op: AggregateOp, groups: &[Group], vector: &StepVector, grid: &Grid, budget: &Budget) -> Result<StepVector, Error> {
+    let counts_histograms = matches!(op, AggregateOp::Count | AggregateOp::Group);
     let mut result = Vec::with_capacity(groups.len());
     let mut states: Vec<Option<State>> = vec![None; grid.count];
     for group in groups {
@@ -69,6 +71,9 @@ pub(super) fn fold(op: AggregateOp, groups: &[Group], vector: &StepVector, grid:
         for member in &group.members {
             for (index, value) in vector[*member].column.points() {
                 states[index].get_or_insert_with(|| State::start(op)).add(op, value);
+            }
+            for (index, _) in vector[*member].column.histogram_points().filter(|_| counts_histograms) {
+                states[index].get_or_insert_with(|| State::start(op)).add(op, 1.0);
             }
         }
         let mut column = budget.column(grid.count)?;

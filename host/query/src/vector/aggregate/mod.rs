@@ -3,6 +3,7 @@
 mod fold;
 mod rank;
 mod count_values;
+mod native;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use cepmon_model::LabelSet;
 
 use crate::Error;
 use crate::vector::grouping::Grouping;
-use crate::vector::{Budget, Grid, StepVector};
+use crate::vector::{Budget, Grid, Note, StepVector};
 
 pub(crate) use count_values::count_values;
 pub(crate) use rank::{ascending_from_nan, quantile_of, quantile_of_sorted};
@@ -116,14 +117,17 @@ pub(crate) fn aggregate(
     vector: StepVector,
     grid: &Grid,
     budget: &Budget,
+    note: Note<'_>,
 ) -> Result<StepVector, Error> {
     let groups = groups_of(&vector, grouping);
+    native::note_ignored(op, &vector, note);
     match (op, parameter) {
         (AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk, Some(parameter)) => {
             rank::select(op, &groups, parameter, vector, grid)
         }
         (AggregateOp::LimitRatio, Some(parameter)) => rank::share(parameter, vector),
         (AggregateOp::Quantile, Some(parameter)) => rank::quantiles(&groups, parameter, &vector, grid, budget),
+        (AggregateOp::Sum | AggregateOp::Avg, _) => native::fold(op, &groups, &vector, grid, budget, note),
         _ => fold::fold(op, &groups, &vector, grid, budget),
     }
 }

@@ -28,13 +28,20 @@ pub(super) fn select(
             () => {}
         }
     }
+    if op != AggregateOp::Limitk {
+        vector.iter_mut().for_each(|series| series.column.drop_histograms());
+    }
     let mut ranked = Vec::new();
     for (index, k) in parameter.iter().enumerate().take(grid.count) {
         // Below one nothing is kept; above the number of series everything is.
         let k = if *k < 1.0 { 0 } else { *k as usize };
         for Group { members, .. } in groups {
-            let mut present: Vec<(usize, f64)> =
-                members.iter().filter_map(|member| Some((*member, vector[*member].column.get(index)?))).collect();
+            // Of histograms only `limitk` takes any.
+            let number = |member: &usize| {
+                let column = &vector[*member].column;
+                column.get(index).or_else(|| column.histogram(index).filter(|_| op == AggregateOp::Limitk).map(|_| f64::NAN))
+            };
+            let mut present: Vec<(usize, f64)> = members.iter().filter_map(|member| Some((*member, number(member)?))).collect();
             match op {
                 AggregateOp::Topk => present.sort_by(|left, right| descending(left.1, right.1)),
                 AggregateOp::Bottomk => present.sort_by(|left, right| ascending(left.1, right.1)),
@@ -42,7 +49,7 @@ pub(super) fn select(
             }
             for (rank, (member, _)) in present.into_iter().enumerate() {
                 if rank >= k {
-                    vector[member].column.set(index, None);
+                    vector[member].column.put(index, None)?;
                 } else if grid.count == 1 {
                     ranked.push(member);
                 }
@@ -65,10 +72,9 @@ pub(super) fn share(parameter: &[f64], mut vector: StepVector) -> Result<StepVec
     }
     for series in &mut vector {
         let position = SeriesId::of("", &series.labels, 0).0 as f64 / u64::MAX as f64;
-        series.column.map(|index, value| {
+        series.column.retain(|index| {
             let ratio = parameter[index].clamp(-1.0, 1.0);
-            let is_kept = if ratio >= 0.0 { position < ratio || ratio == 1.0 } else { position >= 1.0 + ratio };
-            is_kept.then_some(value)
+            if ratio >= 0.0 { position < ratio || ratio == 1.0 } else { position >= 1.0 + ratio }
         });
     }
     vector.retain(|series| !series.column.is_empty());

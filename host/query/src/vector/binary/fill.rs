@@ -35,7 +35,7 @@ pub(super) fn stand_ins(fill: Fill, matches: &HashMap<LabelSet, Match<'_>>, budg
             let (Some(value), Some(first)) = (value, present.first()) else { continue };
             let mut column = budget.column(first.column.len())?;
             for index in 0..column.len() {
-                let is_at = |side: &[&StepSeries]| side.iter().any(|series| series.column.get(index).is_some());
+                let is_at = |side: &[&StepSeries]| side.iter().any(|series| series.column.has(index));
                 column.set(index, (is_at(present) && !is_at(missing)).then_some(value));
             }
             if !column.is_empty() {

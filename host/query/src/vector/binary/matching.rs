@@ -13,7 +13,7 @@ use super::fill::{Fill, StandIn, stand_ins};
 use crate::Error;
 use crate::vector::grouping::{DESCRIBING, Grouping};
 use crate::vector::unify::unify;
-use crate::vector::{Budget, StepSeries, StepVector};
+use crate::vector::{Budget, Note, StepSeries, StepVector};
 
 /// How the series of two vectors find each other.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -53,6 +53,7 @@ pub(super) fn combine(
     left: &StepVector,
     right: &StepVector,
     budget: &Budget,
+    note: Note<'_>,
 ) -> Result<StepVector, Error> {
     // With `group_right` the sides are exchanged here and the operands once more in `apply`.
     let is_swapped = matching.cardinality == Cardinality::OneToMany;
@@ -92,10 +93,18 @@ pub(super) fn combine(
         let ones = matches.get(&key).map(|found| found.one.as_slice()).unwrap_or_default();
         for one in ones {
             let mut column = budget.column(many.column.len())?;
-            for (index, value) in many.column.points() {
-                let Some(other) = one.column.get(index) else { continue };
-                let (left, right) = if is_swapped { (other, value) } else { (value, other) };
-                column.set(index, operation.apply(left, right, left));
+            if operation.needs_samples() || many.column.has_histograms() || one.column.has_histograms() {
+                for index in many.column.steps() {
+                    let (Some(sample), Some(other)) = (many.column.sample(index), one.column.sample(index)) else { continue };
+                    let (left, right) = if is_swapped { (other, sample) } else { (sample, other) };
+                    column.put(index, operation.apply_samples(&left, &right, &left, note))?;
+                }
+            } else {
+                for (index, value) in many.column.points() {
+                    let Some(other) = one.column.get(index) else { continue };
+                    let (left, right) = if is_swapped { (other, value) } else { (value, other) };
+                    column.set(index, operation.apply(left, right, left));
+                }
             }
             let labels = Arc::new(result_labels(operation, matching, &many.labels, &one.labels));
             result.push(StepSeries { labels, drops_name: many.drops_name || operation.returns_bool, column });
@@ -113,9 +122,9 @@ fn check_one_side(matches: &HashMap<LabelSet, Match<'_>>, many: &StepVector, is_
     for (key, found) in matches.iter().filter(|(_, found)| found.one.len() > 1) {
         let steps = found.one[0].column.len();
         for index in 0..steps {
-            let mut present = found.one.iter().filter(|series| series.column.get(index).is_some());
+            let mut present = found.one.iter().filter(|series| series.column.has(index));
             let (Some(first), Some(second)) = (present.next(), present.next()) else { continue };
-            if many.iter().all(|series| series.column.get(index).is_none()) {
+            if many.iter().all(|series| !series.column.has(index)) {
                 continue;
             }
             let side = if is_swapped { "left" } else { "right" };
@@ -140,8 +149,8 @@ fn braced(labels: &LabelSet) -> String {
 /// One to one, the left side must be unique too wherever the right side has a value.
 fn check_many_side(found: &Match<'_>) -> Result<(), Error> {
     for index in 0..found.many[0].column.len() {
-        let has_one = found.one.iter().any(|series| series.column.get(index).is_some());
-        let count = found.many.iter().filter(|series| series.column.get(index).is_some()).count();
+        let has_one = found.one.iter().any(|series| series.column.has(index));
+        let count = found.many.iter().filter(|series| series.column.has(index)).count();
         if has_one && count > 1 {
             return Err(Error::execution("multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"));
         }
@@ -160,7 +169,7 @@ fn result_labels(operation: Operation, matching: &Matching, many: &LabelSet, one
         }
         _ => many.to_builder(),
     };
-    if !operation.op.is_comparison() {
+    if operation.op.changes_quantity() {
         for name in DESCRIBING {
             labels.set(name, "");
         }

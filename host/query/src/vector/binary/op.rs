@@ -29,6 +29,10 @@ pub enum BinaryOp {
     Greater,
     /// `>=`
     GreaterOrEqual,
+    /// `</`: what of a histogram lies below (Prometheus 3.13)
+    TrimUpper,
+    /// `>/`: what of a histogram lies above (Prometheus 3.13)
+    TrimLower,
     /// `and`
     And,
     /// `or`
@@ -37,7 +41,7 @@ pub enum BinaryOp {
     Unless,
 }
 
-const TEXTS: [(BinaryOp, &str, u8); 16] = [
+const TEXTS: [(BinaryOp, &str, u8); 18] = [
     (BinaryOp::Or, "or", 1),
     (BinaryOp::And, "and", 2),
     (BinaryOp::Unless, "unless", 2),
@@ -47,6 +51,8 @@ const TEXTS: [(BinaryOp, &str, u8); 16] = [
     (BinaryOp::LessOrEqual, "<=", 3),
     (BinaryOp::Greater, ">", 3),
     (BinaryOp::GreaterOrEqual, ">=", 3),
+    (BinaryOp::TrimUpper, "</", 3),
+    (BinaryOp::TrimLower, ">/", 3),
     (BinaryOp::Add, "+", 4),
     (BinaryOp::Sub, "-", 4),
     (BinaryOp::Mul, "*", 5),
@@ -74,7 +80,17 @@ impl BinaryOp {
 
     /// Whether it compares.
     pub fn is_comparison(self) -> bool {
-        self.precedence() == 3
+        self.precedence() == 3 && !self.is_trim()
+    }
+
+    /// Whether it cuts a histogram off.
+    pub fn is_trim(self) -> bool {
+        matches!(self, Self::TrimUpper | Self::TrimLower)
+    }
+
+    /// Whether the result is another quantity than the left operand.
+    pub(crate) fn changes_quantity(self) -> bool {
+        !self.is_comparison() && !self.is_trim()
     }
 
     /// Whether it works on sets of series.
@@ -99,7 +115,7 @@ impl BinaryOp {
             Self::LessOrEqual => truth(left <= right),
             Self::Greater => truth(left > right),
             Self::GreaterOrEqual => truth(left >= right),
-            Self::And | Self::Or | Self::Unless => f64::NAN,
+            Self::And | Self::Or | Self::Unless | Self::TrimUpper | Self::TrimLower => f64::NAN,
         }
     }
 

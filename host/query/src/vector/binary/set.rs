@@ -28,7 +28,7 @@ fn presence(vector: &StepVector, signature: &Grouping) -> HashMap<LabelSet, Vec<
     let mut presence: HashMap<LabelSet, Vec<bool>> = HashMap::new();
     for series in vector {
         let steps = presence.entry(signature.project(&series.labels)).or_insert_with(|| vec![false; series.column.len()]);
-        for (index, _) in series.column.points() {
+        for index in series.column.steps() {
             steps[index] = true;
         }
     }
@@ -39,9 +39,6 @@ fn presence(vector: &StepVector, signature: &Grouping) -> HashMap<LabelSet, Vec<
 fn keep(vector: &mut StepVector, presence: &HashMap<LabelSet, Vec<bool>>, signature: &Grouping, wanted: bool) {
     for series in vector.iter_mut() {
         let steps = presence.get(&signature.project(&series.labels));
-        series.column.map(|index, value| {
-            let is_present = steps.is_some_and(|steps| steps[index]);
-            (is_present == wanted).then_some(value)
-        });
+        series.column.retain(|index| steps.is_some_and(|steps| steps[index]) == wanted);
     }
 }
