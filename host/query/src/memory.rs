@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cepmon_model::{HistogramSample, LabelSet, Matcher, SeriesId, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, Matcher, ResetHint, SeriesId, TimestampMs};
 use cepmon_storage::SeriesSamples;
 
 use crate::{BoxError, SampleValue, SeriesIter, SeriesSource};
@@ -20,9 +20,17 @@ impl MemorySource {
         self.push_sample(labels, timestamp, SampleValue::Float(value));
     }
 
-    /// [`push`](Self::push) for numbers and histograms alike.
-    pub fn push_sample(&mut self, labels: &LabelSet, timestamp: TimestampMs, value: SampleValue) {
-        self.series.entry(Arc::new(labels.clone())).or_default().insert(timestamp, value);
+    /// [`push`](Self::push) for numbers and histograms alike. A histogram is marked as following a reset or not, as storage does it, so
+    /// push those of a series in the order of time.
+    pub fn push_sample(&mut self, labels: &LabelSet, timestamp: TimestampMs, mut value: SampleValue) {
+        let samples = self.series.entry(Arc::new(labels.clone())).or_default();
+        if let SampleValue::Histogram(histogram) = &mut value {
+            let before = samples.range(..timestamp).next_back().map(|(_, value)| value);
+            let previous = if let Some(SampleValue::Histogram(previous)) = before { Some(&**previous) } else { None };
+            let hint = ResetHint::resolved(histogram, previous);
+            Arc::make_mut(histogram).hint = hint;
+        }
+        samples.insert(timestamp, value);
     }
 
     /// Forgets everything.

@@ -40,7 +40,8 @@ impl Promql for PromqlTable {
         let (start, step_ms) = question.step_ms.map_or((question.end, 1), |step_ms| (question.start, step_ms));
         let value = engine.range(&snapshot, &expr, start, question.end, step_ms).map_err(|error| sql_error(error, question))?;
         let Value::Matrix(matrix) = value else { return Ok(Vec::new()) };
-        let columns = matrix.into_iter().map(|series| {
+        // A column of numbers has no place for histograms: their series are there where they have numbers.
+        let columns = matrix.into_iter().filter(|series| !series.samples.is_empty()).map(|series| {
             let (timestamps, values) = series.samples.iter().map(|sample| (sample.timestamp, sample.value)).unzip();
             SeriesSamples { id: SeriesId::of("", &series.labels, 0), labels: series.labels, timestamps, values, histograms: Vec::new() }
         });

@@ -1,6 +1,6 @@
 //! The engine: limits around an evaluation, and its result as a [`Value`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -183,6 +183,7 @@ impl Engine {
             interrupt: self.interrupt.as_ref(),
             annotations: RefCell::default(),
             repeated: Repeated::new(expr),
+            tells_collisions: Cell::new(false),
         }
     }
 }

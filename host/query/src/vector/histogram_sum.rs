@@ -44,8 +44,7 @@ impl HistogramSum {
     }
 
     pub(crate) fn total(mut self) -> Histogram {
-        // Both have the same buckets.
-        let _ = self.sum.add(&self.compensation);
+        self.sum.add(&self.compensation).expect("BUG: a sum and its compensation have buckets of one kind");
         self.sum.compact();
         self.sum
     }
@@ -101,6 +100,9 @@ impl HistogramMean {
     }
 }
 
+/// How the warning of resets that contradict each other begins.
+pub(crate) const COLLIDING_RESETS: &str = "conflicting counter resets during histogram";
+
 /// What there is to say about the histograms that became one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
@@ -128,7 +130,7 @@ impl Seen {
 
     pub(crate) fn tell(self, note: Note<'_>) {
         if self.reset && self.not_reset {
-            note(Severity::Warning, "conflicting counter resets during histogram aggregation".to_owned());
+            note(Severity::Warning, format!("{COLLIDING_RESETS} aggregation"));
         }
         if self.reconciled {
             note(Severity::Info, "mismatched custom buckets were reconciled during aggregation".to_owned());

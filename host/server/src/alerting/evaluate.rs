@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cepmon_alert::{BoxError, Evaluate, VectorSample};
 use cepmon_model::{LabelSet, TimestampMs};
-use cepmon_query::{Engine, EngineOptions, SeriesSource, Value, ValueType};
+use cepmon_query::{Engine, EngineOptions, SampleValue, SeriesSource, Value, ValueType};
 use cepmon_storage::Storage;
 
 use crate::web::ServerStats;
@@ -41,7 +41,9 @@ pub(crate) fn rule_vector(engine: &Engine, source: &dyn SeriesSource, expr: &str
     match engine.instant(source, &expr, at)? {
         Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),
         Value::Vector(samples) => {
-            let sample = |sample: cepmon_query::VectorSample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value };
+            let value = |value: &SampleValue| if let SampleValue::Float(value) = value { *value } else { 0.0 };
+            let sample =
+                |sample: cepmon_query::VectorSample| VectorSample { labels: LabelSet::clone(&sample.labels), value: value(&sample.value) };
             Ok(samples.into_iter().map(sample).collect())
         }
         Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".into()),

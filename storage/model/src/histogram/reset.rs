@@ -45,6 +45,23 @@ impl Histogram {
     }
 }
 
+impl ResetHint {
+    /// What is known of a histogram beyond its own hint, given the one before it in its series: Prometheus's chunks keep that too.
+    pub fn resolved(histogram: &Histogram, previous: Option<&Histogram>) -> Self {
+        match (histogram.hint, previous) {
+            (Self::Gauge, _) => Self::Gauge,
+            (Self::Reset, _) => Self::Reset,
+            (_, None) => Self::Unknown,
+            (_, Some(previous)) if previous.hint == Self::Gauge => Self::Unknown,
+            (_, Some(previous)) => {
+                // What it says itself may be about another series of samples.
+                let unmarked = Histogram { hint: Self::Unknown, ..histogram.clone() };
+                if unmarked.is_reset_after(previous) { Self::Reset } else { Self::NotReset }
+            }
+        }
+    }
+}
+
 /// Whether some bucket has less than before, or is gone with its observations.
 fn lost(buckets: &[Bucket], previous: &[Bucket]) -> bool {
     let mut rest = buckets.iter().peekable();

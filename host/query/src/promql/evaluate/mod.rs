@@ -8,7 +8,7 @@ pub(crate) mod extended;
 mod operator;
 mod repeated;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 use cepmon_model::TimestampMs;
@@ -17,6 +17,7 @@ use crate::promql::annotation::{Annotation, MAX_ANNOTATIONS, Severity};
 use crate::promql::ast::{At, Call, Expr, ExprKind, Length, Span};
 use crate::promql::engine::{EngineOptions, Interrupt};
 use crate::promql::function::Body;
+use crate::vector::histogram_sum::COLLIDING_RESETS;
 use crate::vector::unify::without_names;
 use crate::vector::{Budget, Grid, StepVector};
 use crate::{Error, SeriesSource, format_value};
@@ -48,6 +49,9 @@ pub(crate) struct Evaluation<'a> {
     pub(crate) interrupt: Option<&'a Interrupt>,
     pub(crate) annotations: RefCell<Vec<Annotation>>,
     pub(crate) repeated: Repeated,
+    /// Whether resets that contradict each other are worth a warning: only where counts and sums alone are asked for. Everywhere else
+    /// Prometheus does not know of them ([15346](https://github.com/prometheus/prometheus/issues/15346)), and every restart would warn.
+    pub(crate) tells_collisions: Cell<bool>,
 }
 
 impl Evaluation<'_> {
@@ -157,6 +161,9 @@ impl Evaluation<'_> {
     /// Notes a warning or a remark, once.
     pub(crate) fn annotate(&self, severity: Severity, span: Span, message: impl Into<String>) {
         let annotation = Annotation { severity, message: message.into(), span };
+        if annotation.message.starts_with(COLLIDING_RESETS) && !self.tells_collisions.get() {
+            return;
+        }
         let mut annotations = self.annotations.borrow_mut();
         if annotations.len() < MAX_ANNOTATIONS && !annotations.contains(&annotation) {
             annotations.push(annotation);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use cepmon_model::{TimestampMs, is_stale};
 use cepmon_storage::SeriesSamples;
 
-use super::Evaluation;
 use super::extended::interpolate;
 use super::reference::Reference;
+use super::{Evaluation, mixed_kinds};
 use crate::promql::annotation::Severity;
 use crate::promql::ast::{Selector, Span};
-use crate::vector::{Column, Grid, StepSeries, StepVector};
+use crate::promql::function::interpolated;
+use crate::vector::{Column, Grid, Note, StepSeries, StepVector};
 use crate::{Error, SampleValue};
 
 /// What of a sample becomes the value.
@@ -20,20 +21,22 @@ pub(crate) enum Pick {
     Value,
     /// Its time, in seconds.
     Time,
+    /// The same, of series that are not to have histograms: those with labels for `info`.
+    TimeOfInfo,
 }
 
 impl Pick {
     fn float(self, timestamp: TimestampMs, value: f64) -> f64 {
         match self {
             Self::Value => value,
-            Self::Time => timestamp as f64 / 1000.0,
+            Self::Time | Self::TimeOfInfo => timestamp as f64 / 1000.0,
         }
     }
 
     fn sample(self, timestamp: TimestampMs, value: &SampleValue) -> SampleValue {
         match self {
             Self::Value => value.clone(),
-            Self::Time => SampleValue::Float(timestamp as f64 / 1000.0),
+            Self::Time | Self::TimeOfInfo => SampleValue::Float(timestamp as f64 / 1000.0),
         }
     }
 }
@@ -53,6 +56,9 @@ impl Evaluation<'_> {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
             let mut column = self.budget.column(grid.count)?;
+            if !series.histograms.is_empty() && pick == Pick::TimeOfInfo {
+                return Err(Error::execution(format!("this should be an info metric, with float samples: {}", series.labels)));
+            }
             if !series.histograms.is_empty() {
                 fill_mixed(&mut column, &series, |index| reference.at(grid, index), lookback, pick)?;
             } else if reference.is_fixed() {
@@ -68,8 +74,7 @@ impl Evaluation<'_> {
         Ok(vector)
     }
 
-    /// Values on the line between the samples around each step; the last sample goes on for the look-back. There is no line between
-    /// histograms.
+    /// Values on the line between the samples around each step; the last sample goes on for the look-back.
     fn select_smoothed(
         &self,
         selector: &Selector,
@@ -83,14 +88,14 @@ impl Evaluation<'_> {
         for series in self.source.select(&selector.matchers, oldest, youngest).map_err(Error::Source)? {
             self.check_time()?;
             let series = series.map_err(Error::Source)?;
-            if !series.histograms.is_empty() {
-                self.annotate(Severity::Warning, span, NO_EXTENSION);
-            }
             let samples = series.timestamps.iter().copied().zip(series.values.iter().copied());
             let samples: Vec<(TimestampMs, f64)> = samples.filter(|(_, value)| !is_stale(*value)).collect();
             let mut column = self.budget.column(grid.count)?;
+            if !series.histograms.is_empty() {
+                smooth_histograms(&mut column, &series, |index| reference.at(grid, index), lookback, &self.note(span))?;
+            }
             let mut next = 0;
-            for index in 0..grid.count {
+            for index in (0..grid.count).filter(|_| series.histograms.is_empty()) {
                 let at = reference.at(grid, index);
                 next += samples[next..].iter().take_while(|(time, _)| *time < at).count();
                 let before = next.checked_sub(1).map(|before| samples[before]).filter(|(time, _)| *time > at - lookback);
@@ -112,9 +117,6 @@ impl Evaluation<'_> {
         Ok(vector)
     }
 }
-
-/// What `anchored` and `smoothed` make of histograms.
-pub(super) const NO_EXTENSION: &str = "smoothed and anchored modifiers do not work with native histograms";
 
 fn fill(column: &mut Column, series: &SeriesSamples, at: impl Fn(usize) -> TimestampMs, lookback: i64, pick: Pick) {
     let mut cursor = 0;
@@ -152,6 +154,38 @@ fn fill_mixed(
         let found = seen.checked_sub(1).map(|found| &samples[found]).filter(|(timestamp, _)| *timestamp > at - lookback);
         let is_end = |value: &SampleValue| matches!(value, SampleValue::Float(value) if is_stale(*value));
         column.put(index, found.filter(|(_, value)| !is_end(value)).map(|(timestamp, value)| pick.sample(*timestamp, value)))?;
+    }
+    Ok(())
+}
+
+/// Histograms on the line between the two around each step. A step that sees both histograms and numbers has no value.
+fn smooth_histograms(
+    column: &mut Column,
+    series: &SeriesSamples,
+    at: impl Fn(usize) -> TimestampMs,
+    lookback: i64,
+    note: Note<'_>,
+) -> Result<(), Error> {
+    let name = series.labels.metric_name();
+    for index in 0..column.len() {
+        let at = at(index);
+        let (after, until) = (at - lookback, at + lookback);
+        let is_near = |timestamp: &TimestampMs| *timestamp > after && *timestamp <= until;
+        let near: Vec<_> = series.histograms.iter().filter(|sample| is_near(&sample.timestamp)).collect();
+        let mut numbers = series.timestamps.iter().zip(&series.values).filter(|(timestamp, _)| is_near(timestamp));
+        let has_numbers = numbers.any(|(_, value)| !is_stale(*value));
+        if has_numbers && !near.is_empty() {
+            note(Severity::Warning, mixed_kinds(name));
+            continue;
+        }
+        let next = near.partition_point(|sample| sample.timestamp < at);
+        let histogram = match (next.checked_sub(1).map(|before| near[before]), near.get(next)) {
+            (_, Some(sample)) if sample.timestamp == at => Some(Arc::clone(&sample.histogram)),
+            (Some(before), Some(next)) => interpolated(before, next, at, false, name, note).map(Arc::new),
+            (Some(before), None) => Some(Arc::clone(&before.histogram)),
+            (None, _) => None,
+        };
+        column.put(index, histogram.map(SampleValue::Histogram))?;
     }
     Ok(())
 }

@@ -36,15 +36,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Evaluated::Vector(unify_results(vector)?))
     }),
     whole("histogram_avg", &[VECTOR], VECTOR, |evaluation, args, grid| {
-        of_each(evaluation, args, grid, |histogram| histogram.sum / histogram.count)
+        of_totals(evaluation, args, grid, |histogram| histogram.sum / histogram.count)
     }),
-    whole("histogram_count", &[VECTOR], VECTOR, |evaluation, args, grid| of_each(evaluation, args, grid, |histogram| histogram.count)),
-    whole("histogram_sum", &[VECTOR], VECTOR, |evaluation, args, grid| of_each(evaluation, args, grid, |histogram| histogram.sum)),
+    whole("histogram_count", &[VECTOR], VECTOR, |evaluation, args, grid| of_totals(evaluation, args, grid, |histogram| histogram.count)),
+    whole("histogram_sum", &[VECTOR], VECTOR, |evaluation, args, grid| of_totals(evaluation, args, grid, |histogram| histogram.sum)),
     whole("histogram_stddev", &[VECTOR], VECTOR, |evaluation, args, grid| {
         of_each(evaluation, args, grid, |histogram| native::variance(histogram).sqrt())
     }),
     whole("histogram_stdvar", &[VECTOR], VECTOR, |evaluation, args, grid| of_each(evaluation, args, grid, native::variance)),
 ];
+
+/// [`of_each`] that needs no buckets.
+fn of_totals(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, compute: fn(&Histogram) -> f64) -> Result<Evaluated, Error> {
+    let before = evaluation.tells_collisions.replace(true);
+    let result = of_each(evaluation, args, grid, compute);
+    evaluation.tells_collisions.set(before);
+    result
+}
 
 /// A number of each native histogram; numbers are left out.
 fn of_each(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid, compute: fn(&Histogram) -> f64) -> Result<Evaluated, Error> {

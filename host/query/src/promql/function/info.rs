@@ -62,7 +62,7 @@ fn info(evaluation: &Evaluation<'_>, args: &[Expr], grid: &Grid) -> Result<Evalu
     let matchers = wanted.names.iter().chain(&wanted.labels).cloned().collect();
     let selector = Selector { name: None, matchers, shift: shift_of(&args[0]), extension: None };
     // The samples' times instead of their values: where two series of one info metric overlap, the younger sample counts.
-    let infos = evaluation.select(&selector, args[0].span, grid, Pick::Time)?;
+    let infos = evaluation.select(&selector, args[0].span, grid, Pick::TimeOfInfo)?;
     let mut by_identity: HashMap<LabelSet, Vec<&StepSeries>> = HashMap::new();
     for series in &infos {
         by_identity.entry(identity.project(&series.labels)).or_default().push(series);

@@ -15,6 +15,8 @@ mod info;
 mod sort;
 mod clock;
 
+pub(crate) use native_rate::interpolated;
+
 use crate::promql::ast::Expr;
 use crate::promql::evaluate::{Evaluated, Evaluation, OfMixed, OverHistograms, Window, Windowed, Windows};
 use crate::vector::Grid;

@@ -180,7 +180,8 @@ fn extended(change: Change, extension: Extension, window: &Window<'_>, name: &st
     if is_counter && within.iter().any(is_gauge) {
         note(Severity::Warning, not_a("counter", name));
     }
-    if !is_counter && !(is_gauge(&samples[first]) && is_gauge(&samples[last])) {
+    let are_gauges = is_gauge(&samples[first]) && is_gauge(&samples[last]);
+    if !is_counter && !are_gauges {
         note(Severity::Warning, not_a("gauge", name));
     }
     let is_left_between = is_smoothed && samples[first].timestamp < window.start;

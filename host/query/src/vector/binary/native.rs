@@ -7,6 +7,7 @@ use cepmon_model::{Combined, Histogram, IncompatibleBuckets, ResetHint};
 use super::trim::trimmed;
 use super::{BinaryOp, Operation};
 use crate::vector::Note;
+use crate::vector::histogram_sum::COLLIDING_RESETS;
 use crate::{SampleValue, Severity};
 
 impl Operation {
@@ -59,7 +60,7 @@ impl Operation {
             }
         };
         if hints_collide {
-            note(Severity::Warning, format!("conflicting counter resets during histogram {word}"));
+            note(Severity::Warning, format!("{COLLIDING_RESETS} {word}"));
         }
         if bounds_were_reconciled {
             note(Severity::Info, format!("mismatched custom buckets were reconciled during {word}"));

@@ -229,7 +229,7 @@ impl Answered {
     /// Points of all its series.
     fn points(&self) -> usize {
         match &self.value {
-            Value::Matrix(series) => series.iter().map(|series| series.samples.len()).sum(),
+            Value::Matrix(series) => series.iter().map(|series| series.samples.len() + series.histograms.len()).sum(),
             _ => 0,
         }
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use cepmon_alert::Evaluate;
 use cepmon_alert::rule::{AlertState, CheckOptions, Context, RuleGroup, RuleHealth, check_rule_file};
 use cepmon_model::{LabelSet, TimestampMs};
-use cepmon_query::notation::{LoadedValue, expand_values, parse_labels};
+use cepmon_query::SampleValue;
+use cepmon_query::notation::{expand_values, parse_labels};
 
 use super::file::{AlertTest, ExprTest, Span, TestGroup, UnitTestFile};
 use super::report::{ShownAlert, ShownSample, alerts_differ, samples_differ};
@@ -97,9 +98,9 @@ impl Suite<'_> {
             let index = series.len();
             for (place, value) in (0i64..).zip(values) {
                 match value {
-                    LoadedValue::Gap => {}
-                    LoadedValue::Float(value) => pending.push((group.start_timestamp.0 + place * interval, index, value)),
-                    LoadedValue::Histogram => {
+                    None => {}
+                    Some(SampleValue::Float(value)) => pending.push((group.start_timestamp.0 + place * interval, index, value)),
+                    Some(SampleValue::Histogram(_)) => {
                         return Err(format!("series {:?}: native histograms are not supported yet; take the series out", input.series));
                     }
                 }
