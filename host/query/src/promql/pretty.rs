@@ -52,6 +52,13 @@ mod tests {
     }
 
     #[test]
+    fn words_of_prometheus_3_stay() {
+        for text in ["a + fill_left (1) b", "a + on (job) group_left () fill (0) b", "rate(a[5m] anchored)", "a smoothed offset 1m"] {
+            assert_eq!(pretty(text), text);
+        }
+    }
+
+    #[test]
     fn what_is_too_long_is_broken_at_its_parts() {
         let long = "sum by (job, instance, path) (rate(http_requests_total{status=~\"5..\",method=\"GET\"}[5m])) / on (job) group_left () \
             topk(5, histogram_quantile(0.95, sum by (le, job) (rate(http_request_duration_seconds_bucket{job=\"frontend\",path=\"/\"}[5m]))))";

@@ -4,6 +4,7 @@ mod script;
 mod series;
 mod run;
 mod conformance;
+mod literals;
 mod answers;
 
 use std::path::Path;

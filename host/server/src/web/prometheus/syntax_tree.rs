@@ -1,7 +1,7 @@
 //! The syntax tree of an expression in the form of Prometheus 3's `/api/v1/parse_query` (`web/api/v1/translate_ast.go`), for editors.
 
 use cepmon_model::{MatchOp, Matcher};
-use cepmon_query::ast::{At, BinaryExpr, Cardinality, Expr, ExprKind, Grouping, Length, Matching, Selector, Shift};
+use cepmon_query::ast::{At, BinaryExpr, Cardinality, Expr, ExprKind, Extension, Grouping, Length, Matching, Selector, Shift};
 use cepmon_query::{Function, ValueType, format_value};
 use serde_json::{Value, json};
 
@@ -54,6 +54,8 @@ fn with_shift(mut node: Value, shift: &Shift, selector: Option<&Selector>) -> Va
     if let Some(selector) = selector {
         node["name"] = json!(selector.name.as_deref().unwrap_or_default());
         node["matchers"] = selector.matchers.iter().map(matcher).collect();
+        node["anchored"] = json!(selector.extension == Some(Extension::Anchored));
+        node["smoothed"] = json!(selector.extension == Some(Extension::Smoothed));
     }
     node["offset"] = json!(milliseconds(shift.offset.as_ref()));
     let (timestamp, edge) = match shift.at {
@@ -110,7 +112,8 @@ fn matching(matching: &Matching, is_set: bool) -> Value {
         Cardinality::ManyToOne => "many-to-one",
         Cardinality::OneToMany => "one-to-many",
     };
-    json!({"card": cardinality, "labels": names, "on": !is_ignoring, "include": matching.include})
+    let fill = json!({"lhs": matching.fill.left, "rhs": matching.fill.right});
+    json!({"card": cardinality, "labels": names, "on": !is_ignoring, "include": matching.include, "fillValues": fill})
 }
 
 fn names(grouping: &Grouping) -> (&[String], bool) {
@@ -140,13 +143,17 @@ mod tests {
         assert_eq!(selector["matchers"], matchers);
         assert_eq!((of("up @ 1.5")["timestamp"].clone(), of("up @ end()")["startOrEnd"].clone()), (json!(1_500), json!("end")));
         assert_eq!(of("up[1h:1m]")["step"], 60_000);
+        assert_eq!((of("up[5m] anchored")["anchored"].clone(), of("up smoothed")["anchored"].clone()), (json!(true), json!(false)));
+        assert_eq!(of("up smoothed")["smoothed"], true);
     }
 
     #[test]
     fn operators_name_their_matching() {
         let binary = of("a / on (job) group_left (zone) b");
-        let want = json!({"card": "many-to-one", "labels": ["job"], "on": true, "include": ["zone"]});
+        let fill = json!({"lhs": null, "rhs": null});
+        let want = json!({"card": "many-to-one", "labels": ["job"], "on": true, "include": ["zone"], "fillValues": fill});
         assert_eq!((binary["op"].clone(), binary["matching"].clone()), (json!("/"), want));
+        assert_eq!(of("a + fill_right(0) b")["matching"]["fillValues"], json!({"lhs": null, "rhs": 0.0}));
         assert_eq!(of("a and b")["matching"]["card"], "many-to-many");
         assert_eq!(of("a > bool 1")["matching"], Value::Null);
         assert_eq!(of("a > bool 1")["bool"], true);
