@@ -91,8 +91,32 @@ fn opentelemetry_sends_metrics() {
     let delta = [field(1, "delta"), field(7, [field(1, &point), vec![2 << 3, 1]].concat())].concat();
     let answer = send(&message(&delta));
     assert!(answer.status == 200 && answer.text().contains("delta temporality"), "{}", answer.text());
-    assert_eq!(host.post("/api/v1/otlp/v1/metrics", "application/json", b"{}").status, 415);
+    assert_eq!(host.post("/api/v1/otlp/v1/metrics", "text/plain", b"{}").status, 415);
     assert_eq!(send(b"\xff\xff").status, 400);
+}
+
+#[test]
+fn opentelemetry_sends_json_with_exemplars() {
+    let host = Host::with_config("scrape_configs: []\n");
+    let time_ns = now(&host) * 1_000_000;
+    let message = |temporality: u8| {
+        format!(
+            r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"shop"}}}}]}},
+               "scopeMetrics":[{{"metrics":[{{"name":"orders","sum":{{"aggregationTemporality":{temporality},"isMonotonic":true,
+               "dataPoints":[{{"timeUnixNano":"{time_ns}","asInt":"7",
+               "exemplars":[{{"timeUnixNano":"{time_ns}","asInt":"1","traceId":"0AF7651916CD43DD8448EB211C80319C"}}]}}]}}}}]}}]}}]}}"#
+        )
+    };
+    let send = |body: &str| host.post("/api/v1/otlp/v1/metrics", "application/json", body.as_bytes());
+    let answer = send(&message(2));
+    assert_eq!((answer.status, answer.text().as_str(), answer.header("content-type")), (200, "{}", Some("application/json")));
+    assert_eq!(host.sql("SELECT value, job FROM metrics.orders_total").lines(), ["7|shop"]);
+    let trace = host.sql("SELECT metric, value, exemplar['trace_id'] AS trace FROM exemplars");
+    assert_eq!(trace.lines(), ["orders_total|1|0af7651916cd43dd8448eb211c80319c"]);
+    let refused = send(&message(1)).json();
+    assert_eq!(refused["partialSuccess"]["rejectedDataPoints"], "1", "{refused}");
+    let wrong = send("{\"resourceMetrics\": 5}");
+    assert!(wrong.status == 400 && wrong.text().contains("OTLP's JSON"), "{}", wrong.text());
 }
 
 /// [`field`] of any length.

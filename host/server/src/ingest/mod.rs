@@ -12,7 +12,7 @@ mod target_series;
 mod tests;
 
 pub(crate) use exemplar::ExemplarCounts;
-pub(crate) use otlp::{Received, write_otlp};
+pub(crate) use otlp::{OtlpForm, Received, write_otlp};
 pub(crate) use remote_write::{RemoteWrite, RemoteWriteError, Version, WriteBody, Written};
 pub(crate) use series_budget::SeriesBudget;
 pub(crate) use target_series::{Committed, IngestError, IngestOptions, Scraped, TargetSeries};

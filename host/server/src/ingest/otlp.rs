@@ -1,6 +1,7 @@
 //! Metrics of OpenTelemetry as series: names, labels and `target_info` as Prometheus translates them (2.48). What comes out is a request of
 //! remote write, which is stored like every other. Exponential histograms and delta temporality have no classic form: they are refused.
 
+mod json;
 mod message;
 mod name;
 
@@ -10,10 +11,11 @@ use bytes::Bytes;
 use cepmon_model::{METRIC_NAME, TimestampMs, stale_nan};
 use prost::Message;
 
-use super::remote_write::message::{Label, Metadata, Sample, TimeSeries, WriteRequest};
+use super::remote_write::message::{Exemplar as WrittenExemplar, Label, Metadata, Sample, TimeSeries, WriteRequest};
 use super::remote_write::{RemoteWrite, RemoteWriteError, Written};
 use message::{
-    AnyValue, AttributeValue, Data, ExportRequest, HistogramPoint, KeyValue, Metric, Number, NumberPoint, ResourceMetrics, SummaryPoint,
+    AnyValue, AttributeValue, Data, Exemplar, ExemplarNumber, ExportRequest, HistogramPoint, KeyValue, Metric, Number, NumberPoint,
+    ResourceMetrics, SummaryPoint,
 };
 use name::{Suffix, label_name, metric_name};
 
@@ -39,9 +41,21 @@ pub(crate) struct Received {
     pub(crate) refused_points: usize,
 }
 
+/// How a request is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OtlpForm {
+    /// `application/x-protobuf`
+    Protobuf,
+    /// `application/json`
+    Json,
+}
+
 /// Stores an `ExportMetricsServiceRequest`; when it returns, its samples survive `kill -9`. It blocks.
-pub(crate) fn write_otlp(receiver: &RemoteWrite, body: Bytes, now: TimestampMs) -> Result<Received, RemoteWriteError> {
-    let request = ExportRequest::decode(body)?;
+pub(crate) fn write_otlp(receiver: &RemoteWrite, body: Bytes, form: OtlpForm, now: TimestampMs) -> Result<Received, RemoteWriteError> {
+    let request = match form {
+        OtlpForm::Protobuf => ExportRequest::decode(body)?,
+        OtlpForm::Json => serde_json::from_slice(&body)?,
+    };
     let mut translation = Translation::default();
     request.resources.into_iter().for_each(|resource| translation.resource(resource));
     let written = receiver.store(translation.request, now)?;
@@ -92,13 +106,13 @@ impl Translation {
             Some(Data::Gauge(gauge)) => {
                 let name = named(if unit == "1" { Suffix::Ratio } else { Suffix::None });
                 self.learn(&name, GAUGE, &description);
-                gauge.points.into_iter().for_each(|point| self.number(&name, point));
+                gauge.points.into_iter().for_each(|point| self.number(&name, false, point));
             }
             Some(Data::Sum(sum)) if sum.temporality == CUMULATIVE => {
                 let (suffix, kind) = if sum.is_monotonic { (Suffix::Total, COUNTER) } else { (Suffix::None, GAUGE) };
                 let name = named(suffix);
                 self.learn(&name, kind, &description);
-                sum.points.into_iter().for_each(|point| self.number(&name, point));
+                sum.points.into_iter().for_each(|point| self.number(&name, sum.is_monotonic, point));
             }
             Some(Data::Histogram(histogram)) if histogram.temporality == CUMULATIVE => {
                 let name = named(Suffix::None);
@@ -116,7 +130,7 @@ impl Translation {
         }
     }
 
-    fn number(&mut self, name: &str, point: NumberPoint) {
+    fn number(&mut self, name: &str, is_counter: bool, point: NumberPoint) {
         let value = match point.value {
             _ if point.flags & NO_RECORDED_VALUE != 0 => stale_nan(),
             Some(Number::Double(value)) => value,
@@ -125,6 +139,10 @@ impl Translation {
         };
         let labels = self.point_labels(&point.attributes);
         self.push(name, labels, milliseconds(point.time_ns), value);
+        // Only of a counter, as in Prometheus.
+        if is_counter {
+            self.hand_exemplars(point.exemplars.iter().filter_map(written_exemplar));
+        }
     }
 
     fn histogram(&mut self, name: &str, point: HistogramPoint) {
@@ -137,16 +155,26 @@ impl Translation {
         }
         self.push(&format!("{name}_count"), labels.clone(), at, or_stale(point.count as f64));
         let bucket = format!("{name}_bucket");
+        let mut exemplars: Vec<WrittenExemplar> = point.exemplars.iter().filter_map(written_exemplar).collect();
         let mut below = 0;
         for (bound, count) in point.bounds.iter().zip(&point.counts) {
             below += count;
             let mut labels = labels.clone();
             labels.insert("le".to_owned(), cepmon_query::format_value(*bound));
             self.push(&bucket, labels, at, or_stale(below as f64));
+            self.hand_exemplars(exemplars.extract_if(.., |exemplar| exemplar.value <= *bound));
         }
         let mut all = labels;
         all.insert("le".to_owned(), "+Inf".to_owned());
         self.push(&bucket, all, at, or_stale(point.count as f64));
+        self.hand_exemplars(exemplars.into_iter());
+    }
+
+    /// Gives exemplars to the series that was pushed last.
+    fn hand_exemplars(&mut self, exemplars: impl Iterator<Item = WrittenExemplar>) {
+        if let Some(series) = self.request.series.last_mut() {
+            series.exemplars.extend(exemplars);
+        }
     }
 
     fn summary(&mut self, name: &str, point: SummaryPoint) {
@@ -232,12 +260,32 @@ fn json(value: &AttributeValue) -> serde_json::Value {
         AttributeValue::Bool(flag) => Value::from(*flag),
         AttributeValue::Int(number) => Value::from(*number),
         AttributeValue::Double(number) => Value::from(*number),
-        AttributeValue::Bytes(bytes) => Value::from(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        AttributeValue::Bytes(bytes) => Value::from(hexadecimal(bytes)),
         AttributeValue::Array(array) => array.values.iter().map(inner).collect(),
         AttributeValue::Map(map) => {
             map.values.iter().map(|entry| (entry.key.clone(), entry.value.as_ref().map_or(Value::Null, inner))).collect()
         }
     }
+}
+
+/// An exemplar with its trace among its labels, by the names that Prometheus gives them.
+fn written_exemplar(exemplar: &Exemplar) -> Option<WrittenExemplar> {
+    let value = match exemplar.value? {
+        ExemplarNumber::Double(value) => value,
+        ExemplarNumber::Int(value) => value as f64,
+    };
+    let mut all = labels(exemplar.attributes.iter());
+    for (name, id) in [("trace_id", &exemplar.trace_id), ("span_id", &exemplar.span_id)] {
+        if !id.is_empty() {
+            all.insert(name.to_owned(), hexadecimal(id));
+        }
+    }
+    let labels = all.into_iter().map(|(name, value)| Label { name, value }).collect();
+    Some(WrittenExemplar { labels, value, timestamp: milliseconds(exemplar.time_ns) })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn milliseconds(time_ns: u64) -> TimestampMs {
@@ -258,7 +306,7 @@ mod tests {
     }
 
     fn number(value: Number, attributes: Vec<KeyValue>) -> NumberPoint {
-        NumberPoint { attributes, time_ns: 5_000_000, value: Some(value), flags: 0 }
+        NumberPoint { attributes, time_ns: 5_000_000, value: Some(value), ..NumberPoint::default() }
     }
 
     fn metric(name: &str, unit: &str, data: Data) -> Metric {
@@ -336,8 +384,38 @@ mod tests {
         assert_eq!(series(vec![], vec![metric("a", "", delta), metric("b", "", exponential)]), (vec![], 3));
         let ended = NumberPoint { flags: NO_RECORDED_VALUE, ..number(Number::Int(1), vec![]) };
         let mut translation = Translation::default();
-        translation.number("a", ended);
+        translation.number("a", true, ended);
         assert!(cepmon_model::is_stale(translation.request.series[0].samples[0].value));
+    }
+
+    #[test]
+    fn an_exemplar_goes_to_the_bucket_that_it_fell_into() {
+        let exemplar = |value: f64, trace: &'static [u8]| Exemplar {
+            time_ns: 4_000_000,
+            value: Some(ExemplarNumber::Double(value)),
+            trace_id: Bytes::from_static(trace),
+            ..Exemplar::default()
+        };
+        let point = HistogramPoint {
+            count: 2,
+            counts: vec![0, 1, 1],
+            bounds: vec![0.5, 1.0],
+            exemplars: vec![exemplar(9.0, &[0xab]), exemplar(1.0, &[0x01])],
+            ..Default::default()
+        };
+        let mut translation = Translation::default();
+        translation.histogram("wait", point);
+        let found: Vec<(usize, String)> = translation
+            .request
+            .series
+            .iter()
+            .enumerate()
+            .flat_map(|(index, series)| {
+                series.exemplars.iter().map(move |exemplar| (index, format!("{}={}", exemplar.labels[0].name, exemplar.labels[0].value)))
+            })
+            .collect();
+        // After the count come the buckets of 0.5, 1 and infinity.
+        assert_eq!(found, [(2, "trace_id=01".to_owned()), (3, "trace_id=ab".to_owned())]);
     }
 
     #[test]

@@ -63,6 +63,9 @@ pub(crate) enum RemoteWriteError {
     /// It is no message of the version that it is said to be.
     #[error("cannot read the body as the message that its headers name: {0}")]
     Message(#[from] prost::DecodeError),
+    /// It is no JSON of OTLP.
+    #[error("cannot read the body as OTLP's JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// It is a message of remote write 2.0 without meaning.
     #[error("cannot read the body: {0}")]
     Reference(#[from] BadReference),

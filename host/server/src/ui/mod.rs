@@ -17,9 +17,12 @@ const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
+const INDEX: &str = concat!(include_str!("head.html"), include_str!("index.html"));
+const PAGE: &str = concat!(include_str!("head.html"), include_str!("pages.html"));
+
 /// All files of the page.
 pub(crate) const ASSETS: [Asset; 27] = [
-    Asset { path: "/", content_type: HTML, text: include_str!("index.html") },
+    Asset { path: "/", content_type: HTML, text: INDEX },
     Asset { path: "/ui/style.css", content_type: CSS, text: include_str!("style.css") },
     Asset { path: "/ui/icon.svg", content_type: "image/svg+xml", text: include_str!("icon.svg") },
     Asset { path: "/ui/app.js", content_type: SCRIPT, text: include_str!("app.js") },
@@ -50,7 +53,7 @@ pub(crate) const ASSETS: [Asset; 27] = [
 
 /// A page of Prometheus: the same frame everywhere, which the script fills by its path.
 const fn pages(path: &'static str) -> Asset {
-    Asset { path, content_type: HTML, text: include_str!("pages.html") }
+    Asset { path, content_type: HTML, text: PAGE }
 }
 
 /// What the browser may do on the page's behalf: load these files and talk to this server; no inline script, no frame around it,

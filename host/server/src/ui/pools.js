@@ -1,7 +1,7 @@
 // The pages /targets and /service-discovery: what is scraped, by job, and with which labels it was found.
 
 import { ask } from "./api.js";
-import { element } from "./dom.js";
+import { cardTable, element } from "./dom.js";
 import { empty, heading, state } from "./rules.js";
 import { ago, count, duration, labelText, plural } from "./words.js";
 
@@ -12,14 +12,14 @@ const MAX_ROWS = 500;
 /** Targets with the outcome of their last scrape. */
 export async function showTargetPools(page) {
   await showPools(page, "Targets", ({ activeTargets }) => activeTargets, {
-    columns: ["State", "Target", "Labels", "Asked", "Took"],
-    row: (target) => [
-      element("td", {}, state(STATES[target.health], target.health)),
-      element("td", { class: "grow" }, address(target), target.lastError ? element("span", { class: "problem" }, target.lastError) : null),
-      element("td", {}, element("span", { class: "sub mono" }, labelText(target.labels))),
-      element("td", { class: "when" }, target.lastScrape.startsWith("0001") ? "never" : ago(Date.parse(target.lastScrape), Date.now())),
-      element("td", { class: "number" }, duration(target.lastScrapeDuration)),
+    columns: [
+      { heading: "State", class: "slim", cell: (target) => [state(STATES[target.health], target.health)] },
+      { heading: "Target", class: "grow", cell: (target) => [address(target), problem(target)] },
+      { heading: "Labels", cell: (target) => [element("span", { class: "sub mono" }, labelText(target.labels))] },
+      { heading: "Asked", class: "when", cell: (target) => [asked(target)] },
+      { heading: "Took", class: "number", cell: (target) => [duration(target.lastScrapeDuration)] },
     ],
+    note: (members) => `${count(members.filter((target) => target.health === "up").length)} of ${count(members.length)} up`,
     text: (target) => `${target.scrapeUrl} ${target.health} ${target.lastError} ${labelText(target.labels)}`,
   });
 }
@@ -31,11 +31,11 @@ export async function showDiscovery(page) {
     ...droppedTargets.map((target) => ({ ...target, scrapePool: target.discoveredLabels.job ?? "", labels: null, health: "dropped" })),
   ];
   await showPools(page, "Service discovery", all, {
-    columns: ["Found with", "Scraped with"],
-    row: (target) => [
-      element("td", { class: "half" }, labels(target.discoveredLabels)),
-      element("td", {}, target.labels ? labels(target.labels) : element("span", { class: "sub" }, "dropped by relabelling")),
+    columns: [
+      { heading: "Found with", class: "half", cell: (target) => [labels(target.discoveredLabels)] },
+      { heading: "Scraped with", cell: (target) => [target.labels ? labels(target.labels) : element("span", { class: "sub" }, "dropped by relabelling")] },
     ],
+    note: (members) => `${count(members.filter((target) => target.labels).length)} of ${count(members.length)} scraped`,
     text: (target) => labelText(target.discoveredLabels),
   });
 }
@@ -59,16 +59,17 @@ async function showPools(page, title, targetsOf, view) {
   show();
 }
 
-function poolSection(name, members, { columns, row }) {
-  const up = members.filter((target) => target.health === "up").length;
+function poolSection(name, members, { columns, note }) {
   const rest = members.length - MAX_ROWS;
-  const head = element("tr", {}, ...columns.map((column) => element("th", { scope: "col", class: column === "Took" ? "number" : "" }, column)));
-  const body = element("tbody", {}, ...members.slice(0, MAX_ROWS).map((target) => element("tr", {}, ...row(target))));
   return element("section", {},
-    element("div", { class: "head" }, element("h2", {}, name), element("p", { class: "count" }, `${count(up)} of ${count(members.length)} up`)),
-    element("div", { class: "frame" }, element("table", {}, element("thead", {}, head), body),
+    element("div", { class: "head" }, element("h2", {}, name), element("p", { class: "count" }, note(members))),
+    element("div", { class: "frame cards even" }, cardTable(columns, members.slice(0, MAX_ROWS)),
       rest > 0 ? element("p", { class: "more" }, `${plural(rest, "more target")}; use the filter to find them.`) : null));
 }
+
+const problem = (target) => (target.lastError ? element("span", { class: "problem" }, target.lastError) : null);
+
+const asked = (target) => (target.lastScrape.startsWith("0001") ? "never" : ago(Date.parse(target.lastScrape), Date.now()));
 
 /** A page that can be opened is a link. */
 function address({ scrapeUrl }) {

@@ -1,8 +1,8 @@
 // The pages /rules and /alerts: every rule with its health, every alert with its state.
 
 import { ask } from "./api.js";
-import { element } from "./dom.js";
-import { ago, count, duration, labelText, plural } from "./words.js";
+import { cardTable, element } from "./dom.js";
+import { ago, count, duration, exactDuration, labelText, plural } from "./words.js";
 
 const STATES = { firing: "bad", pending: "wait", inactive: "good" };
 const HEALTH = { ok: "good", err: "bad", unknown: "wait" };
@@ -22,45 +22,51 @@ export async function showAlerts(page) {
   const order = ["firing", "pending", "inactive"];
   rules.sort((a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.name.localeCompare(b.name));
   const amount = (state) => rules.filter((rule) => rule.state === state).length;
-  page.append(heading("Alerts", order.map((state) => `${count(amount(state))} ${state}`).join(", ")));
+  const failed = rules.filter((rule) => rule.lastError).length;
+  const amounts = [...order.map((state) => `${count(amount(state))} ${state}`), failed > 0 ? `${count(failed)} cannot be evaluated` : ""];
+  page.append(heading("Alerts", amounts.filter(Boolean).join(", ")));
   if (rules.length === 0) page.append(empty("No alerting rule is configured: see rule_files."));
   for (const rule of rules) page.append(alertRule(rule));
 }
 
 function groupSection(group) {
-  const row = (rule) =>
-    element("tr", {},
-      element("td", {}, state(HEALTH[rule.health], rule.health)),
-      element("td", {}, rule.type === "alerting" ? "alert" : "record"),
-      element("td", { class: "grow" }, element("span", { class: "wide" }, rule.name),
-        rule.lastError ? element("span", { class: "problem" }, rule.lastError) : null),
-      element("td", {}, expression(rule.query), rule.duration > 0 ? element("span", { class: "sub" }, `for ${duration(rule.duration)}`) : null),
-      element("td", { class: "when" }, when(rule.lastEvaluation)),
-      element("td", { class: "number" }, duration(rule.evaluationTime)));
-  const head = ["State", "Kind", "Name", "Expression", "Evaluated", "Took"].map((name) => element("th", { scope: "col", class: name === "Took" ? "number" : "" }, name));
+  const columns = [
+    { heading: "State", class: "slim", cell: (rule) => [state(HEALTH[rule.health], rule.health)] },
+    { heading: "Kind", class: "slim", cell: (rule) => [rule.type === "alerting" ? "alert" : "record"] },
+    { heading: "Name", class: "grow", cell: (rule) => [element("span", { class: "wide" }, rule.name), problem(rule)] },
+    { heading: "Expression", cell: (rule) => [expression(rule.query), holds(rule)] },
+    { heading: "Evaluated", class: "when", cell: (rule) => [when(rule.lastEvaluation)] },
+    { heading: "Took", class: "number", cell: (rule) => [duration(rule.evaluationTime)] },
+  ];
   return element("section", {},
     element("div", { class: "head" }, element("h2", {}, group.name),
-      element("p", { class: "count" }, `every ${duration(group.interval)}, ${group.file}`)),
-    element("div", { class: "frame" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...group.rules.map(row)))));
+      element("p", { class: "count" }, `every ${exactDuration(group.interval)}, ${group.file}`)),
+    element("div", { class: "frame cards even" }, cardTable(columns, group.rules)));
 }
 
 function alertRule(rule) {
-  const alerts = rule.alerts.map((alert) =>
-    element("tr", {},
-      element("td", {}, state(STATES[alert.state], alert.state)),
-      element("td", { class: "grow" }, element("span", { class: "mono wide" }, labelText(alert.labels)),
-        ...Object.entries(alert.annotations).map(([name, text]) => element("span", { class: "sub" }, `${name}: ${text}`))),
-      element("td", { class: "when" }, when(alert.activeAt)),
-      element("td", { class: "number" }, String(Number(Number(alert.value).toPrecision(6))))));
-  const summary = element("summary", {}, state(STATES[rule.state], rule.state), element("strong", {}, rule.name),
-    element("span", { class: "count" }, [rule.alerts.length > 0 ? count(rule.alerts.length) : "", rule.group].filter(Boolean).join(" · ")));
-  const facts = element("div", { class: "facts" }, expression(rule.query),
-    rule.duration > 0 ? element("span", { class: "sub" }, `for ${duration(rule.duration)}`) : null,
-    Object.keys(rule.labels).length > 0 ? element("span", { class: "sub mono" }, labelText(rule.labels)) : null,
-    rule.lastError ? element("span", { class: "problem" }, rule.lastError) : null);
-  const table = alerts.length > 0 ? element("table", {}, element("tbody", {}, ...alerts)) : null;
-  return element("details", { class: "frame fold", open: rule.state !== "inactive" }, summary, facts, table);
+  const columns = [
+    { heading: "State", class: "slim", cell: (alert) => [state(STATES[alert.state], alert.state)] },
+    { heading: "Alert", cell: (alert) => [element("span", { class: "mono wide" }, labelText(alert.labels)), ...annotations(alert)] },
+    { heading: "Since", class: "when", cell: (alert) => [when(alert.activeAt)] },
+    { heading: "Value", class: "number", cell: (alert) => [String(Number(Number(alert.value).toPrecision(6)))] },
+  ];
+  const about = [rule.alerts.length > 0 ? count(rule.alerts.length) : "", rule.group].filter(Boolean).join(" · ");
+  const summary = element("summary", {}, rule.lastError ? state("bad", "error") : state(STATES[rule.state], rule.state),
+    element("strong", {}, rule.name), element("span", { class: "count" }, about));
+  const facts = element("div", { class: "facts" }, expression(rule.query), holds(rule),
+    Object.keys(rule.labels).length > 0 ? element("span", { class: "sub mono" }, labelText(rule.labels)) : null, problem(rule));
+  const isOpen = rule.state !== "inactive" || Boolean(rule.lastError);
+  const table = rule.alerts.length > 0 ? cardTable(columns, rule.alerts) : null;
+  return element("details", { class: "frame cards even fold", open: isOpen }, summary, facts, table);
 }
+
+const annotations = (alert) => Object.entries(alert.annotations).map(([name, text]) => element("span", { class: "sub" }, `${name}: ${text}`));
+
+const problem = (rule) => (rule.lastError ? element("span", { class: "problem" }, rule.lastError) : null);
+
+/** How long an alert has to hold before it fires. */
+const holds = (rule) => (rule.duration > 0 ? element("span", { class: "sub" }, `for ${exactDuration(rule.duration)}`) : null);
 
 /** An expression that leads to its graph. */
 function expression(query) {

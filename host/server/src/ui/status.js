@@ -65,7 +65,7 @@ export async function showFlags(page) {
 function section(title, pairs, kind = "") {
   const row = ([name, value]) => element("tr", {}, element("td", { class: "wide" }, name), element("td", { class: kind || "wide" }, value));
   const body = element("tbody", {}, ...pairs.map(row));
-  const table = element("div", { class: "frame" }, pairs.length > 0 ? element("table", {}, body) : element("p", { class: "empty" }, "Nothing."));
+  const table = element("div", { class: kind ? "frame" : "frame pairs" }, pairs.length > 0 ? element("table", {}, body) : element("p", { class: "empty" }, "Nothing."));
   return element("section", {}, title ? element("div", { class: "head" }, element("h2", {}, title)) : null, table);
 }
 

@@ -29,6 +29,17 @@ export function duration(seconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
+/** A length of time as the configuration says it: "90s" → "1m30s". */
+export function exactDuration(seconds) {
+  let text = "";
+  for (const [unit, length] of [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]]) {
+    const whole = Math.floor(seconds / length);
+    if (whole > 0) text += `${whole}${unit}`;
+    seconds -= whole * length;
+  }
+  return seconds >= 0.001 ? `${text}${Math.round(seconds * 1000)}ms` : text || "0s";
+}
+
 /** How long ago, by the server's clock. */
 export function ago(thenMs, nowMs) {
   const seconds = Math.max(0, Math.round((nowMs - thenMs) / 1000));

@@ -33,8 +33,8 @@ pub(crate) enum WebError {
     WriteForm { content_type: String, encoding: String },
     /// A body of OTLP in another form.
     #[error(
-        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send OTLP metrics as application/x-protobuf, plain or \
-         with encoding gzip"
+        "cannot read a body of type \"{content_type}\" with encoding \"{encoding}\"; send OTLP metrics as application/x-protobuf or \
+         application/json, plain or with encoding gzip"
     )]
     OtlpForm { content_type: String, encoding: String },
     /// A parameter of the request says nothing that can be done.

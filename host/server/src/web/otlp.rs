@@ -1,9 +1,10 @@
-//! `POST /api/v1/otlp/v1/metrics`: metrics of OpenTelemetry SDKs and collectors over HTTP, as protobuf. What could not be stored stands in
+//! `POST /api/v1/otlp/v1/metrics`: metrics of OpenTelemetry SDKs and collectors over HTTP, as protobuf or JSON. What could not be stored stands in
 //! the answer's partial success; a body with it is not sent again (specification of OTLP 1.3).
 
 use std::io::Read;
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
@@ -11,17 +12,19 @@ use axum::response::{IntoResponse, Response};
 use cepmon_model::Clock;
 use flate2::read::GzDecoder;
 use prost::Message;
+use serde_json::json;
 
 use super::App;
 use super::error::WebError;
 use super::write::into_web_error;
 use crate::clock::SystemClock;
-use crate::ingest::{Received, write_otlp};
+use crate::ingest::{OtlpForm, Received, write_otlp};
 
 /// The longest body, decompressed.
 const MAX_MESSAGE_BYTES: u64 = 64 << 20;
 
 const PROTOBUF: &str = "application/x-protobuf";
+const JSON: &str = "application/json";
 
 /// `ExportMetricsServiceResponse`
 #[derive(Clone, PartialEq, Message)]
@@ -41,29 +44,34 @@ struct PartialSuccess {
 
 /// Stores the points of a body.
 pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Result<Response, WebError> {
-    let is_compressed = is_compressed(&headers)?;
+    let (form, is_compressed) = form(&headers)?;
     app.running()?;
     let permit = Arc::clone(&app.writes).acquire_owned().await;
     let stats = Arc::clone(&app.stats);
     let received = tokio::task::spawn_blocking(move || {
         let _permit = permit;
         let message = if is_compressed { decompressed(&body)? } else { body };
-        write_otlp(&app.running()?.remote_write, message, SystemClock.now()).map_err(into_web_error)
+        write_otlp(&app.running()?.remote_write, message, form, SystemClock.now()).map_err(into_web_error)
     });
     let received = received.await.map_err(WebError::Crashed)??;
     stats.count_received(&received.written);
-    let answer = ExportResponse { partial_success: partial_success(&received) }.encode_to_vec();
-    Ok(([(header::CONTENT_TYPE, PROTOBUF)], answer).into_response())
+    let partial_success = partial_success(&received);
+    Ok(match form {
+        OtlpForm::Protobuf => ([(header::CONTENT_TYPE, PROTOBUF)], ExportResponse { partial_success }.encode_to_vec()).into_response(),
+        OtlpForm::Json => Json(json_answer(partial_success)).into_response(),
+    })
 }
 
-/// Whether the body is compressed with gzip; other forms are refused.
-fn is_compressed(headers: &HeaderMap) -> Result<bool, WebError> {
+/// How the body is written, and whether it is compressed with gzip; others are refused.
+fn form(headers: &HeaderMap) -> Result<(OtlpForm, bool), WebError> {
     let get = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (content_type, encoding) = (get(header::CONTENT_TYPE), get(header::CONTENT_ENCODING));
-    let is_protobuf = content_type.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(PROTOBUF));
-    match encoding {
-        "" | "identity" if is_protobuf => Ok(false),
-        "gzip" if is_protobuf => Ok(true),
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let forms = [(PROTOBUF, OtlpForm::Protobuf), (JSON, OtlpForm::Json)];
+    let form = forms.into_iter().find(|(name, _)| kind.eq_ignore_ascii_case(name)).map(|(_, form)| form);
+    match (form, encoding) {
+        (Some(form), "" | "identity") => Ok((form, false)),
+        (Some(form), "gzip") => Ok((form, true)),
         _ => Err(WebError::OtlpForm { content_type: content_type.to_owned(), encoding: encoding.to_owned() }),
     }
 }
@@ -77,6 +85,15 @@ fn decompressed(body: &[u8]) -> Result<Bytes, WebError> {
         return Err(WebError::Write(format!("cannot take a body of more than {limit} MiB; send smaller batches")));
     }
     Ok(message.into())
+}
+
+/// An empty object where all is stored.
+fn json_answer(partial: Option<PartialSuccess>) -> serde_json::Value {
+    // Whole numbers of 64 bits are texts in this form.
+    partial.map_or_else(
+        || json!({}),
+        |partial| json!({"partialSuccess": {"rejectedDataPoints": partial.rejected_points.to_string(), "errorMessage": partial.message}}),
+    )
 }
 
 fn partial_success(received: &Received) -> Option<PartialSuccess> {
@@ -104,16 +121,16 @@ mod tests {
     use crate::ingest::Written;
 
     #[test]
-    fn protobuf_is_read_plain_or_with_gzip() {
+    fn protobuf_and_json_are_read_plain_or_with_gzip() {
         let check = |kind: &str, encoding: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, kind.parse().unwrap());
             headers.insert(header::CONTENT_ENCODING, encoding.parse().unwrap());
-            is_compressed(&headers).map_err(|error| error.to_string())
+            form(&headers).map_err(|error| error.to_string())
         };
-        assert_eq!(check("application/x-protobuf", ""), Ok(false));
-        assert_eq!(check("application/x-protobuf; charset=utf-8", "gzip"), Ok(true));
-        assert!(check("application/json", "").unwrap_err().contains("application/json"));
+        assert_eq!(check("application/x-protobuf", ""), Ok((OtlpForm::Protobuf, false)));
+        assert_eq!(check("Application/JSON; charset=utf-8", "gzip"), Ok((OtlpForm::Json, true)));
+        assert!(check("text/plain", "").unwrap_err().contains("text/plain"));
         assert!(check("application/x-protobuf", "zstd").is_err());
     }
 

@@ -49,7 +49,7 @@ pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, bod
 /// What a sender is told of a body of which nothing was stored.
 pub(super) fn into_web_error(error: RemoteWriteError) -> WebError {
     match error {
-        RemoteWriteError::Message(_) | RemoteWriteError::Reference(_) => WebError::Write(error.to_string()),
+        RemoteWriteError::Message(_) | RemoteWriteError::Json(_) | RemoteWriteError::Reference(_) => WebError::Write(error.to_string()),
         RemoteWriteError::Storage(error) => WebError::Storage(error),
     }
 }
