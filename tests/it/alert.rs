@@ -1,7 +1,8 @@
 //! One alert from end to end: a rule file, an `alertmanager.yml`, a mail when it fires, a mail when it is over, and everything of it
 //! by SQL.
 
-use cepmon_tests::{Answer, Host, HostSettings, Mailbox, PATIENCE, Target, wait_until};
+use cepmon_tests::{Answer, Host, HostSettings, Mailbox, PATIENCE, Reply, Target, wait_for, wait_until};
+use serde_json::{Value, json};
 
 const RULES: &str = "\
 groups:
@@ -100,4 +101,33 @@ fn a_restart_tells_nothing_twice_and_forgets_nothing() {
     target.answer(Answer::Page("shop_queue_length 0\n".to_owned()));
     let mails = mailbox.wait_for(2, PATIENCE);
     assert!(mails[1].header("subject").unwrap().starts_with("[RESOLVED] QueueTooLong"), "{mails:?}");
+}
+
+#[test]
+fn other_alertmanagers_are_told_with_relabelled_alerts() {
+    let (target, theirs) = (Target::page("shop_queue_length 12\n"), Target::replying(|_| Reply::new("", "")));
+    let config = format!(
+        "global: {{scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 1s, rule_query_offset: 1s, external_labels: {{replica: a, site: eu}}}}\n\
+         scrape_configs: [{{job_name: shop, static_configs: [{{targets: ['{}']}}]}}]\n\
+         rule_files: [rules.yml]\n\
+         alerting:\n  alert_relabel_configs: [{{action: labeldrop, regex: replica}}]\n\
+         \u{20} alertmanagers: [{{path_prefix: /am/, basic_auth: {{username: ann, password: x}}, static_configs: [{{targets: ['{}']}}]}}]\n",
+        target.address(),
+        theirs.address(),
+    );
+    let host = HostSettings::new().config(&config).file("rules.yml", RULES).start();
+    let alert = wait_for("an alert", PATIENCE, || {
+        let alerts: Value = serde_json::from_slice(&theirs.last_body()).ok()?;
+        alerts.get(0).cloned()
+    });
+    let head = theirs.last_head();
+    assert!(head.starts_with("POST /am/api/v2/alerts ") && head.to_lowercase().contains("authorization: basic "), "{head}");
+    let labels = json!({"alertname": "QueueTooLong", "instance": target.address(), "job": "shop", "severity": "page", "site": "eu"});
+    assert_eq!(alert["labels"], labels);
+    assert!(alert["annotations"]["summary"].as_str().unwrap().ends_with("is 12"), "{alert}");
+    let url = format!("http://{}/am/api/v2/alerts", theirs.address());
+    let told = host.get("/api/v1/alertmanagers").json();
+    assert_eq!(told["data"]["activeAlertmanagers"], json!([{"url": url}]));
+    let sent = format!("prometheus_notifications_sent_total{{alertmanager=\"{url}\"}}");
+    assert!(host.get("/metrics").text().contains(&sent));
 }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use cepmon_tests::{Host, PATIENCE, Prometheus, Reply, Target, compared_program, http, wait_until};
+use cepmon_tests::{Host, HostSettings, PATIENCE, Prometheus, Reply, Target, closed_port, compared_program, http, wait_until};
 use serde_json::Value;
 
 use crate::tree::assert_none;
@@ -285,4 +285,96 @@ fn exemplars_are_found_as_in_prometheus() {
     let without_selector = "/api/v1/query_exemplars?query=time()&start=1&end=2";
     let statuses = [prometheus.address(), host.address()].map(|address| http::get(address, without_selector).unwrap().status);
     assert_eq!(statuses, [204, 204]);
+}
+
+/// One rule of every kind and state.
+const RULES: &str = "\
+groups:
+- name: states
+  interval: 1s
+  limit: 7
+  rules:
+  - {alert: Down, expr: up == 0, labels: {severity: page, site: '{{ $labels.job }}'}, annotations: {summary: '{{ $labels.instance }} is {{ $value }}'}}
+  - {alert: Held, expr: up == 1, for: 1h, keep_firing_for: 5m, annotations: {text: 'of {{ $labels.job | toUpper }}'}}
+  - {alert: Quiet, expr: up > 5}
+  - {alert: Wrong, expr: up + on () up}
+- name: others
+  interval: 1s
+  rules:
+  - {record: 'job:up:sum', expr: 'sum(up)  by(job)', labels: {team: a}}
+";
+
+/// What a clock or a port of a test decides is taken out, and so are words of errors.
+fn without_chance(value: &mut Value) {
+    const TIMES: [&str; 6] = ["activeAt", "lastEvaluation", "evaluationTime", "lastScrape", "lastScrapeDuration", "globalUrl"];
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                match name.as_str() {
+                    name if TIMES.contains(&name) => *field = Value::Null,
+                    "lastError" => *field = Value::from(!field.as_str().unwrap_or_default().is_empty()),
+                    "file" => *field = Value::from(field.as_str().unwrap_or_default().rsplit('/').next()),
+                    _ => without_chance(field),
+                }
+            }
+        }
+        Value::Array(items) => {
+            items.iter_mut().for_each(without_chance);
+            // Alerts and targets come in no order.
+            if items.iter().all(|item| item.get("rules").is_none() && item.get("query").is_none()) {
+                items.sort_by_key(ToString::to_string);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn alerts_rules_and_targets_of_every_state_are_shown_as_in_prometheus() {
+    let target = Target::page("orders_total 1\n");
+    let config = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s, external_labels: {{site: eu}}}}\n\
+         rule_files: [rules.yml]\n\
+         scrape_configs:\n\
+         - {{job_name: shop, static_configs: [{{targets: ['{0}', 'dropped:1'], labels: {{zone: b}}}}],\n\
+         \u{20}   relabel_configs: [{{source_labels: [__address__], regex: 'dropped.*', action: drop}}]}}\n\
+         - {{job_name: broken, metrics_path: /m, params: {{a: [b c]}}, static_configs: [{{targets: ['{1}']}}]}}\n",
+        target.address(),
+        closed_port(),
+    );
+    let host = HostSettings::new().config(&config).file("rules.yml", RULES).start();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("rules.yml"), RULES).unwrap();
+    let Some(prometheus) = Prometheus::start(folder.path(), &config) else { return };
+    let ask = |address: SocketAddr, path: &str| {
+        let mut answer = http::get(address, path).ok().filter(|answer| answer.status == 200)?.json();
+        without_chance(&mut answer);
+        Some(answer)
+    };
+    for address in [prometheus.address(), host.address()] {
+        wait_until("both alerts", PATIENCE, || {
+            ask(address, "/api/v1/alerts").is_some_and(|answer| answer["data"]["alerts"].as_array().unwrap().len() == 2)
+        });
+        wait_until("scrapes and evaluations", PATIENCE, || {
+            let text = ask(address, "/api/v1/targets").unwrap().to_string() + &ask(address, "/api/v1/rules").unwrap().to_string();
+            !text.contains("\"unknown\"")
+        });
+    }
+    let paths = [
+        "/api/v1/alerts",
+        "/api/v1/rules",
+        "/api/v1/rules?type=alert",
+        "/api/v1/rules?type=record",
+        "/api/v1/targets",
+        "/api/v1/targets?state=dropped",
+        "/api/v1/targets?state=active",
+    ];
+    let mut differences = Vec::new();
+    for path in paths {
+        let (theirs, ours) = (ask(prometheus.address(), path), ask(host.address(), path));
+        if theirs != ours {
+            differences.push(format!("{path}\n  Prometheus {}\n  cepmon     {}", theirs.unwrap(), ours.unwrap()));
+        }
+    }
+    assert_none("answers that differ", &differences);
 }

@@ -1,5 +1,6 @@
 //! The server with the command line of Prometheus: switches, limits, retention, prefix, users and TLS.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -109,11 +110,34 @@ fn every_path_has_the_prefix_of_the_external_address() {
     assert_eq!(server.get("/-/ready").status, 404);
     let root = server.get("/");
     assert_eq!((root.status, root.header("location")), (303, Some("/prom/")));
-    // Addresses in the pages are relative.
-    let page = server.get("/prom/graph");
-    let script = page.text().split("src=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    assert_eq!(server.get(&format!("/prom/{script}")).status, 200, "{script}");
     assert_eq!(server.get("/prom/api/v1/query?query=1%2B1").json()["data"]["result"][1], "2");
+    // Every address that a page, a module or a style sheet names leads somewhere.
+    let pages = ["graph", "query", "alerts", "rules", "targets", "service-discovery", "status", "tsdb-status", "config", "flags"];
+    let mut waiting: Vec<String> = pages.iter().map(|page| (*page).to_owned()).chain([String::new()]).collect();
+    let mut seen = BTreeSet::new();
+    while let Some(path) = waiting.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let answer = server.get(&format!("/prom/{path}"));
+        // An API may want parameters or another method; it has to be there.
+        let is_api = path.starts_with("api/");
+        assert!(answer.status == 200 || (is_api && answer.status != 404), "{path}: {}", answer.status);
+        if !is_api && path != "metrics" {
+            waiting.extend(addresses(&answer.text()));
+        }
+    }
+    assert!(seen.contains("ui/chart.js") && seen.contains("api/v1/targets"), "{seen:?}");
+}
+
+/// What a page, a script or a style sheet refers to, relative to the pages; modules name each other relative to themselves.
+fn addresses(text: &str) -> Vec<String> {
+    let marks = [("src=\"", ""), ("href=\"", ""), (" from \"./", "ui/"), ("\"api/", "api/")];
+    let found = marks.iter().flat_map(|(mark, folder)| {
+        let address = |rest: &str| rest.split(['"', '?', '#']).next().unwrap_or_default().to_owned();
+        text.split(mark).skip(1).map(move |rest| format!("{folder}{}", address(rest)))
+    });
+    found.map(|address| address.trim_start_matches('.').to_owned()).collect()
 }
 
 #[test]

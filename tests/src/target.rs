@@ -78,6 +78,7 @@ struct Shared {
     requests: AtomicU64,
     /// Of the last request.
     head: Mutex<String>,
+    body: Mutex<Vec<u8>>,
     is_gone: AtomicBool,
 }
 
@@ -92,6 +93,7 @@ impl Target {
             answer: Mutex::new(answer),
             requests: AtomicU64::new(0),
             head: Mutex::default(),
+            body: Mutex::default(),
             is_gone: AtomicBool::new(false),
         });
         let for_thread = Arc::clone(&shared);
@@ -115,6 +117,12 @@ impl Target {
     #[must_use]
     pub fn replying(reply: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         Self::start(Answer::Reply(Arc::new(reply)))
+    }
+
+    /// What the last request carried.
+    #[must_use]
+    pub fn last_body(&self) -> Vec<u8> {
+        self.shared.body.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// First line and headers of the last request; empty before the first.
@@ -237,7 +245,7 @@ enum Connection {
     Close,
 }
 
-/// Reads one request, its body, if it has one, thrown away; `None` when the client or the target is gone.
+/// Reads one request and keeps its body; `None` when the client or the target is gone.
 fn read_request(reader: &mut BufReader<&TcpStream>, shared: &Shared) -> io::Result<Option<(Connection, String)>> {
     let mut connection = Connection::KeepAlive;
     let mut line = Vec::new();
@@ -247,7 +255,9 @@ fn read_request(reader: &mut BufReader<&TcpStream>, shared: &Shared) -> io::Resu
         match reader.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line) {
             Ok(0) => return Ok(None),
             Ok(_) if line == b"\r\n" => {
-                io::copy(&mut reader.by_ref().take(body_bytes), &mut io::sink())?;
+                let mut body = Vec::new();
+                reader.by_ref().take(body_bytes).read_to_end(&mut body)?;
+                *shared.body.lock().unwrap_or_else(PoisonError::into_inner) = body;
                 return Ok(Some((connection, head)));
             }
             Ok(_) => {

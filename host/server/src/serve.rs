@@ -23,7 +23,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 
 use crate::agent::LogAgent;
-use crate::alerting::{Alerting, PromqlEvaluate, StorageRecord};
+use crate::alerting::{Alerting, PromqlEvaluate, SentCounts, StorageRecord};
 use crate::chain::chain;
 use crate::cli::{DEFAULT_PLUGINS_DIR, Failure, LogFormat, ServeArgs};
 use crate::clock::SystemClock;
@@ -258,6 +258,7 @@ impl Server {
         let alerting = Alerting::open(
             Arc::clone(&evaluate),
             record,
+            Arc::clone(&plugins),
             Arc::clone(&clock),
             external_url.clone(),
             config.external_labels.clone(),
@@ -459,6 +460,14 @@ impl Control for Server {
     fn alertmanager_url(&self) -> Option<String> {
         let is_told = self.in_force().alertmanager_file.is_some();
         is_told.then(|| format!("{}/api/v2/alerts", self.external_url))
+    }
+
+    fn sent_alerts(&self) -> BTreeMap<String, SentCounts> {
+        self.alerting.sent()
+    }
+
+    fn alert_queue(&self) -> (usize, u64) {
+        self.alerting.queue()
     }
 
     fn external_labels(&self) -> LabelSet {

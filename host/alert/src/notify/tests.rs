@@ -118,7 +118,8 @@ fn context(clock: &Arc<VirtualClock>, memory: &Arc<Memory>, answers: &Arc<Answer
 }
 
 fn group(answers: &Answers) -> RuleGroup {
-    let options = CheckOptions { file: "infra.yml".to_owned(), default_interval: Duration::from_secs(60) };
+    let options =
+        CheckOptions { file: "infra.yml".to_owned(), default_interval: Duration::from_secs(60), default_query_offset: Duration::ZERO };
     let file: RuleFile = serde_json::from_value(rules()).unwrap();
     RuleGroup::new(check_rule_file(&file, &options, answers).unwrap().remove(0))
 }

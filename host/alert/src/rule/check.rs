@@ -17,6 +17,8 @@ pub struct CheckOptions {
     pub file: String,
     /// `global.evaluation_interval`.
     pub default_interval: Duration,
+    /// `global.rule_query_offset`.
+    pub default_query_offset: Duration,
 }
 
 /// A group as the scheduler takes it.
@@ -78,7 +80,7 @@ fn check_group(
     problems: &mut Vec<Problem>,
 ) -> GroupConfig {
     let interval = duration(group.interval.as_deref(), &format!("{path}.interval"), problems).filter(|interval| !interval.is_zero());
-    let query_offset = duration(group.query_offset.as_deref(), &format!("{path}.query_offset"), problems).unwrap_or_default();
+    let query_offset = duration(group.query_offset.as_deref(), &format!("{path}.query_offset"), problems);
     let mut rules = Vec::new();
     for (index, rule) in group.rules.iter().enumerate() {
         let path = format!("{path}.rules[{index}]");
@@ -94,7 +96,7 @@ fn check_group(
         file: options.file.clone(),
         name: group.name.clone(),
         interval: interval.unwrap_or(options.default_interval),
-        query_offset,
+        query_offset: query_offset.unwrap_or(options.default_query_offset),
         // Prometheus takes a negative limit as none, too.
         limit: usize::try_from(group.limit.unwrap_or(0)).ok().filter(|limit| *limit > 0),
         rules,

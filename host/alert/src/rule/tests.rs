@@ -49,7 +49,8 @@ impl World {
 
 fn groups(rules: serde_json::Value) -> Result<Vec<GroupConfig>, Vec<String>> {
     let file: RuleFile = serde_json::from_value(rules).map_err(|error| vec![error.to_string()])?;
-    let options = CheckOptions { file: "r.yml".to_owned(), default_interval: Duration::from_secs(15) };
+    let options =
+        CheckOptions { file: "r.yml".to_owned(), default_interval: Duration::from_secs(15), default_query_offset: Duration::ZERO };
     check_rule_file(&file, &options, &Answers::default()).map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 

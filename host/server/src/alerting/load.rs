@@ -6,6 +6,7 @@ use cepmon_alert::config::{AlertmanagerConfig, AlertmanagerFile, TemplateSource}
 use cepmon_alert::rule::{CheckOptions, GroupConfig, RuleFile, check_rule_file};
 use cepmon_alert::{Evaluate, Problem};
 
+use super::forward::Told;
 use crate::config::{Config, ConfigErrors, FileProblems, load_document};
 use crate::glob::matching_files;
 
@@ -16,6 +17,8 @@ pub(crate) struct AlertingConfig {
     pub groups: Vec<GroupConfig>,
     /// Routes and receivers; none = alerts are kept and shown, and nobody is told.
     pub alertmanager: Option<AlertmanagerConfig>,
+    /// What becomes of alerts before they are told, and who else is told.
+    pub told: Told,
 }
 
 /// Reads all files that a configuration names; every mistake of every file is reported.
@@ -30,7 +33,10 @@ pub(crate) fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<
     }
     let alertmanager = config.alertmanager_file.as_deref().map(load_alertmanager).transpose();
     match alertmanager {
-        Ok(alertmanager) if errors.is_empty() => Ok(AlertingConfig { groups, alertmanager }),
+        Ok(alertmanager) if errors.is_empty() => {
+            let told = Told { rules: config.alert_rules.clone(), others: config.other_alertmanagers.clone() };
+            Ok(AlertingConfig { groups, alertmanager, told })
+        }
         Ok(_) => Err(ConfigErrors(errors)),
         Err(problems) => Err(ConfigErrors(errors.into_iter().chain(problems.0).collect())),
     }
@@ -38,7 +44,11 @@ pub(crate) fn load_alerting(config: &Config, evaluate: &dyn Evaluate) -> Result<
 
 fn load_rules(path: &Path, config: &Config, evaluate: &dyn Evaluate) -> Result<Vec<GroupConfig>, ConfigErrors> {
     let document = load_document::<RuleFile>(path)?;
-    let options = CheckOptions { file: path.display().to_string(), default_interval: config.evaluation_interval };
+    let options = CheckOptions {
+        file: path.display().to_string(),
+        default_interval: config.evaluation_interval,
+        default_query_offset: config.rule_query_offset,
+    };
     check_rule_file(&document.file, &options, evaluate).map_err(|problems| ConfigErrors(vec![document.problems(pairs(problems))]))
 }
 

@@ -1,9 +1,11 @@
 //! Rules and notifications over this process's own storage and query engine: `cepmon-alert`'s traits, made real.
 
 mod evaluate;
+mod forward;
 mod record;
 mod load;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +13,12 @@ use cepmon_alert::config::{AlertmanagerConfig, AlertmanagerFile, ReceiverEntry, 
 use cepmon_alert::rule::{AlertSink, Context, GroupStatus, Scheduler};
 use cepmon_alert::{BoxError, Evaluate, Notifier, NotifierOptions, Record};
 use cepmon_model::{Clock, LabelSet};
+use cepmon_plugin::PluginHost;
+
+use forward::Forward;
 
 pub(crate) use evaluate::{PromqlEvaluate, check_rule_expression, rule_vector};
+pub(crate) use forward::{QUEUE_CAPACITY, SentCounts};
 pub(crate) use load::{AlertingConfig, load_alerting};
 pub(crate) use record::StorageRecord;
 
@@ -43,6 +49,7 @@ const MAX_ALERTS: usize = 100_000;
 pub(crate) struct Alerting {
     scheduler: Arc<Scheduler>,
     notifier: Arc<Notifier>,
+    forward: Arc<Forward>,
 }
 
 impl Alerting {
@@ -50,6 +57,7 @@ impl Alerting {
     pub(crate) fn open(
         evaluate: Arc<dyn Evaluate>,
         record: Arc<dyn Record>,
+        plugins: Arc<PluginHost>,
         clock: Arc<dyn Clock>,
         external_url: String,
         external_labels: LabelSet,
@@ -67,13 +75,15 @@ impl Alerting {
             outage_tolerance: times.outage_tolerance,
             grace_period: times.grace_period,
         };
-        let scheduler = Scheduler::new(context, Arc::clone(&notifier) as Arc<dyn AlertSink>);
-        Ok(Self { scheduler, notifier })
+        let forward = Arc::new(Forward::new(Arc::clone(&notifier), plugins));
+        let scheduler = Scheduler::new(context, Arc::clone(&forward) as Arc<dyn AlertSink>);
+        Ok(Self { scheduler, notifier, forward })
     }
 
     /// Evaluates these rules and tells these receivers from now on. Waits for an evaluation that is running.
     pub(crate) fn apply(&self, config: AlertingConfig) {
         self.notifier.apply(config.alertmanager.unwrap_or_else(nobody));
+        self.forward.apply(config.told);
         self.scheduler.apply(config.groups);
     }
 
@@ -82,11 +92,22 @@ impl Alerting {
         self.scheduler.groups()
     }
 
+    /// What other Alertmanagers were sent, by URL.
+    pub(crate) fn sent(&self) -> BTreeMap<String, SentCounts> {
+        self.forward.counts()
+    }
+
+    /// Alerts that wait to be sent to them, and those that found no room.
+    pub(crate) fn queue(&self) -> (usize, u64) {
+        self.forward.queue()
+    }
+
     /// Evaluates and tells until `shutdown` is ready.
     pub(crate) async fn run(self: Arc<Self>, shutdown: impl Future<Output = ()> + Send + Clone) {
         let scheduling = Arc::clone(&self.scheduler).run(shutdown.clone());
-        let notifying = Arc::clone(&self.notifier).run(shutdown);
-        futures::join!(scheduling, notifying);
+        let notifying = Arc::clone(&self.notifier).run(shutdown.clone());
+        let forwarding = Arc::clone(&self.forward).run(shutdown);
+        futures::join!(scheduling, notifying, forwarding);
     }
 }
 

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use crate::glob::matching_files;
 
 pub use check::{
-    CLASSIC_PLUGIN, Config, DiscoveryConfig, DnsRecord, Job, JobLimits, LogSource, PluginLimits, PluginSources, Retention, SecretSource,
-    StorageConfig, WebConfig,
+    CLASSIC_PLUGIN, Config, DiscoveryConfig, DnsRecord, Job, JobLimits, LogSource, OtherAlertmanagers, PluginLimits, PluginSources,
+    Retention, SecretSource, StorageConfig, WebConfig,
 };
 pub use file::parse_size;
 pub use problem::{FileProblems, Position, Problem};

@@ -199,7 +199,6 @@ scrape_configs:
     let warnings: Vec<_> = document.warnings.iter().map(|line| line.rsplit_once("cepmon.yml").unwrap().1).collect();
     expect![[r#"
         :2:15: cepmon sends nothing by remote write; this section has no effect
-        :3:27: alerts are routed in this process and sent to no other Alertmanager; name its file as alerting.config_file
         :4:80: late samples are always taken, as far back as the retention; this has no effect
         :7:3: "ec2_sd_configs" is not served by cepmon and gives no targets; write them to a file and use file_sd_configs"#]]
     .assert_eq(&warnings.join("\n"));

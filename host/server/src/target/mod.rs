@@ -7,5 +7,5 @@ pub(crate) mod discovery;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use group::TargetGroup;
+pub(crate) use group::{ADDRESS, TargetGroup};
 pub(crate) use resolve::{Resolved, Target, resolve};

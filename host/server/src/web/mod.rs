@@ -50,6 +50,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::SizeAbove;
 
+use crate::alerting::SentCounts;
 use crate::ingest::RemoteWrite;
 use crate::schedule::{DroppedTarget, TargetStatus};
 pub(crate) use accept::ResultForm;
@@ -86,6 +87,12 @@ pub(crate) trait Control: std::fmt::Debug + Send + Sync + 'static {
 
     /// Where the Alertmanager's API is, if somebody is told of alerts.
     fn alertmanager_url(&self) -> Option<String>;
+
+    /// What other Alertmanagers were sent, by URL.
+    fn sent_alerts(&self) -> BTreeMap<String, SentCounts>;
+
+    /// Alerts that wait to be sent to them, and those that found no room.
+    fn alert_queue(&self) -> (usize, u64);
 
     /// What this server adds to everything that leaves it.
     fn external_labels(&self) -> LabelSet;

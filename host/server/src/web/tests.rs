@@ -16,6 +16,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
+use crate::alerting::SentCounts;
 use crate::schedule::{DroppedTarget, TargetStatus};
 
 use super::{App, Control, HostPolicy, Running, ServerStats, WebOptions, router, serve};
@@ -41,6 +42,14 @@ impl Control for FakeControl {
 
     fn alertmanager_url(&self) -> Option<String> {
         None
+    }
+
+    fn sent_alerts(&self) -> BTreeMap<String, SentCounts> {
+        BTreeMap::new()
+    }
+
+    fn alert_queue(&self) -> (usize, u64) {
+        (0, 0)
     }
 
     fn external_labels(&self) -> LabelSet {

@@ -104,7 +104,7 @@ pub(super) fn check_text(path: Option<&Path>, text: String, ignores_unknown: boo
     if !unknown.is_empty() && !ignores_unknown {
         return Err(vec![format!("{prefix}yaml: unmarshal errors:\n{}", unknown.join("\n"))]);
     }
-    let options = CheckOptions { file: prefix.clone(), default_interval: Duration::from_secs(60) };
+    let options = CheckOptions { file: prefix.clone(), default_interval: Duration::from_secs(60), default_query_offset: Duration::ZERO };
     match check_rule_file(&document.file, &options, &SyntaxOnly) {
         Ok(_) => Ok(document.file),
         Err(problems) => {

@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cepmon_model::{LabelSet, LabelSetBuilder, NameScheme};
+use cepmon_model::{LabelSet, LabelSetBuilder, NameScheme, RelabelRule};
 use serde_json::{Value, json};
 
 use super::file::{ConfigFile, RetentionLimits, StorageSection};
@@ -25,6 +25,7 @@ pub use discovery::{DiscoveryConfig, DnsRecord};
 pub(super) use http_client::{http_client_problems, web_address_problem};
 pub use job::{CLASSIC_PLUGIN, Job, JobLimits};
 pub use plugin::{PluginLimits, PluginSources, SecretSource};
+pub use remote::OtherAlertmanagers;
 
 /// Prometheus's default (2.48).
 const EVALUATION_INTERVAL: Duration = Duration::from_secs(60);
@@ -42,6 +43,12 @@ pub struct Config {
     pub external_labels: LabelSet,
     /// Time between two evaluations of a rule group that has none of its own.
     pub evaluation_interval: Duration,
+    /// How far back in time a rule group is evaluated that does not say so itself.
+    pub rule_query_offset: Duration,
+    /// Rules for the labels of alerts that are told.
+    pub alert_rules: Vec<RelabelRule>,
+    /// Alertmanagers that are told beside the one in this process.
+    pub other_alertmanagers: Vec<OtherAlertmanagers>,
     /// What is scraped, probed and collected.
     pub jobs: Vec<Job>,
     /// Globs of rule files, absolute or relative to the working directory.
@@ -135,7 +142,8 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, others: &mu
     }
     checker.unique_names(&jobs);
     checker.remotes(file, base_dir);
-    checker.alertmanagers(&file.alerting, base_dir);
+    let alert_rules = checker.rules(&file.alerting.alert_relabel_configs, "alerting.alert_relabel_configs", NameScheme::Utf8);
+    let other_alertmanagers = checker.alertmanagers(&file.alerting, base_dir);
     checker.tsdb(&file.storage);
     for (index, pattern) in file.rule_files.iter().enumerate().filter(|(_, pattern)| !discovery::is_glob_of_files(pattern)) {
         checker.problem(&format!("rule_files[{index}]"), &format!("a * may stand in the last part of a path only, got \"{pattern}\""));
@@ -160,6 +168,9 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, others: &mu
         yaml: String::new(),
         external_labels: checker.labels(&global.external_labels, "global.external_labels", defaults.names).build(),
         evaluation_interval: global.evaluation_interval.map(|span| span.0).filter(|span| !span.is_zero()).unwrap_or(EVALUATION_INTERVAL),
+        rule_query_offset: global.rule_query_offset.map(|span| span.0).unwrap_or_default(),
+        alert_rules,
+        other_alertmanagers,
         jobs,
         rule_files: file.rule_files.iter().map(|glob| base_dir.join(glob)).collect(),
         alertmanager_file: file.alerting.config_file.as_ref().map(|path| base_dir.join(path)),

@@ -1,10 +1,12 @@
-//! Sections of Prometheus's file that concern other systems: checked as Prometheus checks them (2.48 and 3), and a warning that they have
-//! no effect here.
+//! Sections of Prometheus's file that concern other systems: checked as Prometheus checks them (2.48 and 3), and a warning where they have
+//! no effect here. Other Alertmanagers are told of alerts.
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::time::Duration;
 
-use cepmon_model::{NameScheme, is_label_name};
+use cepmon_model::{LabelSet, NameScheme, RelabelRule, is_label_name, relabel};
+use cepmon_plugin::HttpOptions;
 use url::Url;
 
 use super::Checker;
@@ -12,6 +14,43 @@ use crate::config::file::{
     AlertingSection, AlertmanagerSection, ConfigFile, HttpClientSection, OtlpSection, RemoteReadSection, RemoteWriteSection,
     StorageSection, TracingSection,
 };
+use crate::target::{ADDRESS, TargetGroup};
+
+/// Prometheus's default (2.48).
+const ALERTMANAGER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Labels of an Alertmanager's address until rules have run.
+const SCHEME: &str = "__scheme__";
+const ALERTS_PATH: &str = "__alerts_path__";
+
+/// One of `alerting.alertmanagers`: those of its `static_configs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OtherAlertmanagers {
+    /// Where alerts are posted.
+    pub urls: Vec<String>,
+    /// The time that a post may take.
+    pub timeout: Duration,
+    /// Credentials, TLS and proxy.
+    pub http: HttpOptions,
+    /// Rules for the labels of alerts that go there, after those for all.
+    pub alert_rules: Vec<RelabelRule>,
+}
+
+/// Where a target takes alerts; nothing if rules drop it.
+fn alertmanager_url(group: &TargetGroup, target: &LabelSet, scheme: &str, prefix: &str, rules: &[RelabelRule]) -> Option<String> {
+    let mut labels = group.labels.to_builder();
+    for (name, value) in target.iter() {
+        labels.set(name, value);
+    }
+    let prefix = prefix.trim_matches('/');
+    let path = if prefix.is_empty() { "/api/v2/alerts".to_owned() } else { format!("/{prefix}/api/v2/alerts") };
+    labels.set(SCHEME, scheme).set(ALERTS_PATH, &path);
+    if !relabel(rules, &mut labels) {
+        return None;
+    }
+    let get = |name: &str| labels.get(name).unwrap_or_default();
+    (!get(ADDRESS).is_empty()).then(|| format!("{}://{}{}", get(SCHEME), get(ADDRESS), get(ALERTS_PATH)))
+}
 
 impl Checker<'_> {
     /// All of them.
@@ -46,9 +85,6 @@ impl Checker<'_> {
         }
         if file.runtime.gogc.is_some() {
             self.warn("runtime.gogc", "cepmon has no garbage collector; this has no effect");
-        }
-        if file.global.rule_query_offset.is_some_and(|span| !span.0.is_zero()) {
-            self.warn("global.rule_query_offset", "this has no effect; give rule groups a query_offset of their own");
         }
         if file.global.query_log_file.as_ref().is_some_and(|file| !file.is_empty()) {
             self.warn("global.query_log_file", "queries are not logged; this has no effect");
@@ -188,39 +224,39 @@ impl Checker<'_> {
         self.warn("otlp", "OTLP is taken without these options; this section has no effect");
     }
 
-    /// Other Alertmanagers: alerts are routed in this process.
-    pub(super) fn alertmanagers(&mut self, section: &AlertingSection, base_dir: &Path) {
-        self.rules(&section.alert_relabel_configs, "alerting.alert_relabel_configs", NameScheme::Utf8);
-        for (index, alertmanager) in section.alertmanagers.iter().enumerate() {
-            self.alertmanager(alertmanager, &format!("alerting.alertmanagers[{index}]"), base_dir);
-        }
-        if !section.alertmanagers.is_empty() {
-            let message = "alerts are routed in this process and sent to no other Alertmanager; name its file as alerting.config_file";
-            self.warn("alerting.alertmanagers", message);
-        }
-        if !section.alert_relabel_configs.is_empty() {
-            self.warn("alerting.alert_relabel_configs", "alerts keep their labels; this has no effect");
-        }
+    /// Those that are told beside the one in this process.
+    pub(super) fn alertmanagers(&mut self, section: &AlertingSection, base_dir: &Path) -> Vec<OtherAlertmanagers> {
+        let sections = section.alertmanagers.iter().enumerate();
+        sections.map(|(index, section)| self.alertmanager(section, &format!("alerting.alertmanagers[{index}]"), base_dir)).collect()
     }
 
-    fn alertmanager(&mut self, section: &AlertmanagerSection, path: &str, base_dir: &Path) {
-        self.http_client(&section.http, path, base_dir);
+    fn alertmanager(&mut self, section: &AlertmanagerSection, path: &str, base_dir: &Path) -> OtherAlertmanagers {
+        let http = self.http_client(&section.http, path, base_dir);
         self.one_authorization(&section.http, &[("sigv4", section.sigv4.is_some())], path);
-        self.static_groups(&section.sources, path, NameScheme::Utf8);
-        self.discoveries(&section.sources, path, base_dir);
+        if section.sigv4.is_some() {
+            self.warn(&format!("{path}.sigv4"), "requests are not signed for AWS; this has no effect");
+        }
+        let groups = self.static_groups(&section.sources, path, NameScheme::Utf8);
+        if !self.discoveries(&section.sources, path, base_dir).is_empty() {
+            self.warn(path, "only Alertmanagers of static_configs are told; the discoveries have no effect");
+        }
         if section.relabel_configs.is_empty() {
             self.no_urls(&section.sources, path);
         }
-        self.rules(&section.relabel_configs, &format!("{path}.relabel_configs"), NameScheme::Utf8);
-        self.rules(&section.alert_relabel_configs, &format!("{path}.alert_relabel_configs"), NameScheme::Utf8);
+        let rules = self.rules(&section.relabel_configs, &format!("{path}.relabel_configs"), NameScheme::Utf8);
+        let alert_rules = self.rules(&section.alert_relabel_configs, &format!("{path}.alert_relabel_configs"), NameScheme::Utf8);
         if section.api_version.as_deref().is_some_and(|version| !matches!(version, "v1" | "v2")) {
             self.problem(&format!("{path}.api_version"), "wanted v2");
         }
-        if let Some(prefix) = section.path_prefix.as_deref()
-            && Url::parse("http://host").is_ok_and(|base| base.join(prefix).is_err())
-        {
+        let prefix = section.path_prefix.as_deref().unwrap_or_default();
+        if Url::parse("http://host").is_ok_and(|base| base.join(prefix).is_err()) {
             self.problem(&format!("{path}.path_prefix"), &format!("\"{prefix}\" is no path"));
         }
+        let scheme = section.scheme.as_deref().unwrap_or("http");
+        let urls = groups.iter().flat_map(|group| group.targets.iter().map(move |target| (group, target)));
+        let urls = urls.filter_map(|(group, target)| alertmanager_url(group, target, scheme, prefix, &rules)).collect();
+        let timeout = section.timeout.map_or(ALERTMANAGER_TIMEOUT, |span| span.0);
+        OtherAlertmanagers { urls, timeout, http, alert_rules }
     }
 
     /// Prometheus's own keys of `storage:`.

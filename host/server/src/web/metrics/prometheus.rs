@@ -7,6 +7,7 @@ use cepmon_alert::rule::GroupStatus;
 use cepmon_storage::StorageStats;
 
 use super::exposition::{Exposition, Kind};
+use crate::alerting::QUEUE_CAPACITY;
 use crate::schedule::TargetStatus;
 use crate::web::Running;
 use crate::web::prometheus::{PROMETHEUS_VERSION, PromqlAccess};
@@ -46,12 +47,29 @@ pub(super) fn write_configuration(page: &mut Exposition, stats: &ServerStats, pr
 
 /// What runs.
 pub(super) fn write_running(page: &mut Exposition, running: &Running, targets: &[TargetStatus], storage: &StorageStats) {
-    let told = running.control.alertmanager_url().into_iter().count();
-    let help = "Alertmanagers that are told of alerts: the one in this process, if it has receivers.";
-    page.single("prometheus_notifications_alertmanagers_discovered", Kind::Gauge, help, told as f64);
+    write_alertmanagers(page, running);
     write_targets(page, targets);
     write_rules(page, &running.control.rules());
     write_storage(page, storage);
+}
+
+fn write_alertmanagers(page: &mut Exposition, running: &Running) {
+    let sent = running.control.sent_alerts();
+    let told = running.control.alertmanager_url().into_iter().count() + sent.len();
+    let help = "Alertmanagers that are told of alerts: the one in this process, if it has receivers, and others.";
+    page.single("prometheus_notifications_alertmanagers_discovered", Kind::Gauge, help, told as f64);
+    let mut family = page.family("prometheus_notifications_sent_total", Kind::Counter, "Alerts sent to other Alertmanagers.");
+    for (url, counts) in &sent {
+        family.sample(&[("alertmanager", url)], counts.sent as f64);
+    }
+    let mut family = page.family("prometheus_notifications_errors_total", Kind::Counter, "Alerts sent to others that did not arrive.");
+    for (url, counts) in &sent {
+        family.sample(&[("alertmanager", url)], counts.errors as f64);
+    }
+    let (waiting, dropped) = running.control.alert_queue();
+    page.single("prometheus_notifications_queue_length", Kind::Gauge, "Alerts that wait to be sent to others.", waiting as f64);
+    page.single("prometheus_notifications_queue_capacity", Kind::Gauge, "How many may wait.", QUEUE_CAPACITY as f64);
+    page.single("prometheus_notifications_dropped_total", Kind::Counter, "Alerts for which there was no room.", dropped as f64);
 }
 
 fn write_targets(page: &mut Exposition, targets: &[TargetStatus]) {

@@ -117,7 +117,11 @@ impl Suite<'_> {
         for path in self.rule_files {
             let text = std::fs::read_to_string(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
             let file = check_text(Some(path), text, self.ignores_unknown)?;
-            let options = CheckOptions { file: path.display().to_string(), default_interval: group.interval(self.file).0 };
+            let options = CheckOptions {
+                file: path.display().to_string(),
+                default_interval: group.interval(self.file).0,
+                default_query_offset: Duration::ZERO,
+            };
             let checked = check_rule_file(&file, &options, world);
             groups.extend(checked.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?);
         }
