@@ -192,8 +192,10 @@ fn expressions_are_formatted_and_taken_apart() {
     assert_eq!(data(&host, "/api/v1/format_query?query=sum(rate(up[5m]))by(job)"), "sum by (job) (rate(up[5m]))");
     let tree = data(&host, "/api/v1/parse_query?query=up%20offset%201m");
     let matchers = json!([{"name": "__name__", "value": "up", "type": "="}]);
-    let want =
-        json!({"type": "vectorSelector", "name": "up", "matchers": matchers, "offset": 60000, "timestamp": null, "startOrEnd": null});
+    let want = json!({
+        "type": "vectorSelector", "name": "up", "matchers": matchers, "offset": 60000, "timestamp": null, "startOrEnd": null,
+        "anchored": false, "smoothed": false,
+    });
     assert_eq!(tree, want);
 }
 

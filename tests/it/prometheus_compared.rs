@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use cepmon_tests::{Host, HostSettings, PATIENCE, Prometheus, Reply, Target, closed_port, compared_program, http, wait_until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tree::assert_none;
 
@@ -317,9 +317,13 @@ fn without_chance(value: &mut Value) {
                     _ => without_chance(field),
                 }
             }
+            // Newer than 2.42.
+            fields.retain(|name, _| !["droppedTargetCounts", "scrapePool"].contains(&name.as_str()));
         }
         Value::Array(items) => {
             items.iter_mut().for_each(without_chance);
+            // 2.42 shows groups of which the filter leaves nothing, 2.48 does not.
+            items.retain(|item| item["rules"] != json!([]));
             // Alerts and targets come in no order.
             if items.iter().all(|item| item.get("rules").is_none() && item.get("query").is_none()) {
                 items.sort_by_key(ToString::to_string);
@@ -352,28 +356,19 @@ fn alerts_rules_and_targets_of_every_state_are_shown_as_in_prometheus() {
         Some(answer)
     };
     for address in [prometheus.address(), host.address()] {
-        wait_until("both alerts", PATIENCE, || {
-            ask(address, "/api/v1/alerts").is_some_and(|answer| answer["data"]["alerts"].as_array().unwrap().len() == 2)
-        });
-        wait_until("scrapes and evaluations", PATIENCE, || {
-            let text = ask(address, "/api/v1/targets").unwrap().to_string() + &ask(address, "/api/v1/rules").unwrap().to_string();
-            !text.contains("\"unknown\"")
+        wait_until("every state", PATIENCE, || {
+            let rules = ask(address, "/api/v1/rules").map(|answer| answer.to_string()).unwrap_or_default();
+            let states = ["\"firing\"", "\"pending\"", "\"inactive\"", "\"err\""];
+            let targets = ask(address, "/api/v1/targets").map(|answer| answer.to_string()).unwrap_or_default();
+            states.iter().all(|state| rules.contains(state)) && !rules.contains("\"unknown\"") && !targets.contains("\"unknown\"")
         });
     }
-    let paths = [
-        "/api/v1/alerts",
-        "/api/v1/rules",
-        "/api/v1/rules?type=alert",
-        "/api/v1/rules?type=record",
-        "/api/v1/targets",
-        "/api/v1/targets?state=dropped",
-        "/api/v1/targets?state=active",
-    ];
+    let paths = ["alerts", "rules", "rules?type=alert", "rules?type=record", "targets", "targets?state=dropped", "targets?state=active"];
     let mut differences = Vec::new();
     for path in paths {
-        let (theirs, ours) = (ask(prometheus.address(), path), ask(host.address(), path));
+        let [theirs, ours] = [prometheus.address(), host.address()].map(|address| ask(address, &format!("/api/v1/{path}")).unwrap());
         if theirs != ours {
-            differences.push(format!("{path}\n  Prometheus {}\n  cepmon     {}", theirs.unwrap(), ours.unwrap()));
+            differences.push(format!("{path}\n  Prometheus {theirs}\n  cepmon     {ours}"));
         }
     }
     assert_none("answers that differ", &differences);

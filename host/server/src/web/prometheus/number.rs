@@ -36,6 +36,16 @@ pub(super) fn push_general(out: &mut Vec<u8>, value: f64) {
     }
 }
 
+/// A number of JSON as Go writes it: whole ones without a fraction.
+pub(super) fn plain<S: serde::Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    const LARGEST_EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() <= LARGEST_EXACT {
+        serializer.serialize_i64(*value as i64)
+    } else {
+        serializer.serialize_f64(*value)
+    }
+}
+
 /// Appends a finite value with an exponent, which Go writes with its sign and at least two digits.
 pub(super) fn push_with_exponent(out: &mut Vec<u8>, value: f64) {
     let text = format!("{value:e}");

@@ -10,10 +10,11 @@ use cepmon_alert::rule::{ActiveAlert, AlertState, GroupStatus, RuleConfig, RuleS
 use serde::Serialize;
 
 use super::super::App;
+use super::super::error::WebError;
 use super::ApiError;
 use super::answer::success;
 use super::moment::rfc3339;
-use super::number::push_with_exponent;
+use super::number::{plain, push_with_exponent};
 use super::parameter::Parameters;
 use super::targets::map;
 
@@ -28,8 +29,10 @@ struct Group {
     name: String,
     file: String,
     rules: Vec<Rule>,
+    #[serde(serialize_with = "plain")]
     interval: f64,
     limit: usize,
+    #[serde(serialize_with = "plain")]
     evaluation_time: f64,
     last_evaluation: String,
 }
@@ -41,7 +44,9 @@ enum Rule {
         state: &'static str,
         name: String,
         query: String,
+        #[serde(serialize_with = "plain")]
         duration: f64,
+        #[serde(serialize_with = "plain")]
         keep_firing_for: f64,
         labels: BTreeMap<String, String>,
         annotations: BTreeMap<String, String>,
@@ -66,6 +71,7 @@ struct Outcome {
     health: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     last_error: String,
+    #[serde(serialize_with = "plain")]
     evaluation_time: f64,
     last_evaluation: String,
 }
@@ -100,15 +106,22 @@ struct Filter<'a> {
 /// `type` (alert, record), `rule_name[]`, `rule_group[]`, `file[]`, `exclude_alerts`.
 pub(super) async fn rules(State(app): State<Arc<App>>, parameters: Parameters) -> Result<Response, ApiError> {
     let filter = filter(&parameters)?;
-    let groups = app.running()?.control.rules().into_iter().filter_map(|status| group(status, &filter)).collect();
+    let groups = sorted_groups(&app)?.into_iter().filter_map(|status| group(status, &filter)).collect();
     Ok(success(&Groups { groups }))
 }
 
 /// All pending and firing alerts.
 pub(super) async fn alerts(State(app): State<Arc<App>>) -> Result<Response, ApiError> {
-    let rules = app.running()?.control.rules().into_iter().flat_map(|group| group.rules);
+    let rules = sorted_groups(&app)?.into_iter().flat_map(|group| group.rules);
     let alerts = rules.flat_map(|rule| active(rule.alerts)).collect();
     Ok(success(&Alerts { alerts }))
+}
+
+/// By file, then by name.
+fn sorted_groups(app: &App) -> Result<Vec<GroupStatus>, WebError> {
+    let mut groups = app.running()?.control.rules();
+    groups.sort_by(|left, right| (&left.file, &left.name).cmp(&(&right.file, &right.name)));
+    Ok(groups)
 }
 
 fn filter(parameters: &Parameters) -> Result<Filter<'_>, ApiError> {
@@ -164,7 +177,7 @@ fn rule(status: RuleStatus, filter: &Filter<'_>) -> Option<Rule> {
     match status.rule {
         RuleConfig::Alerting(rule) if filter.wants_alerting && is_wanted(&rule.name) => Some(Rule::Alerting {
             state: state.as_str(),
-            query: rule.expr,
+            query: canonical(rule.expr),
             duration: seconds(rule.hold_for),
             keep_firing_for: seconds(rule.keep_firing_for),
             labels: rule.labels.into_iter().collect(),
@@ -174,10 +187,15 @@ fn rule(status: RuleStatus, filter: &Filter<'_>) -> Option<Rule> {
             outcome,
         }),
         RuleConfig::Recording(rule) if filter.wants_recording && is_wanted(&rule.name) => {
-            Some(Rule::Recording { query: rule.expr, labels: rule.labels.into_iter().collect(), name: rule.name, outcome })
+            Some(Rule::Recording { query: canonical(rule.expr), labels: rule.labels.into_iter().collect(), name: rule.name, outcome })
         }
         _ => None,
     }
+}
+
+/// An expression as Prometheus prints it, whatever its blanks are.
+fn canonical(expr: String) -> String {
+    cepmon_query::parse(&expr).map_or(expr, |parsed| parsed.to_string())
 }
 
 /// Those that have ended are kept for the notifier, not for readers.
