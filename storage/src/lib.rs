@@ -33,5 +33,7 @@ pub use storage::{
     AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SampleBlock, SavedSnapshot, SeriesRef, SetAside,
     Storage, StorageStats,
 };
-pub use table::{ALERTS, AUDIT, Cell, Column, ColumnKind, EXEMPLARS, NOTIFICATIONS, PROBES, SCRAPES, SeriesExemplar, TABLES, TableDef};
+pub use table::{
+    ALERTS, AUDIT, Cell, Column, ColumnKind, EXEMPLARS, HISTOGRAMS, NOTIFICATIONS, PROBES, SCRAPES, SeriesExemplar, TABLES, TableDef,
+};
 pub use utc::utc;

@@ -26,6 +26,7 @@ use crate::dir::manifest::Manifest;
 use crate::head::logs::{LogHead, LogRows};
 use crate::head::{Accepted, FrozenSamples, Head, Journal};
 use crate::table::buffer::{TableBuffer, TableRows};
+use crate::table::histogram::YoungestHistograms;
 use crate::table::key_value::KeyValues;
 use crate::wal::writer::WalWriter;
 use crate::{Snapshot, StorageOptions, TableDef};
@@ -64,6 +65,7 @@ pub(crate) struct State {
     pub(crate) logs: LogHead,
     /// In the order of `TABLES`.
     pub(crate) tables: Vec<TableBuffer>,
+    youngest_histograms: YoungestHistograms,
     key_values: KeyValues,
     journal: Journal,
     wal: WalWriter,

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use cepmon_model::{LabelSet, TimestampMs};
+use cepmon_model::{LabelSet, SampleValue, TimestampMs};
 
 /// The cause of a failure behind one of this crate's traits.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -13,7 +13,7 @@ pub struct VectorSample {
     /// Its labels, with `__name__` where the expression keeps it.
     pub labels: LabelSet,
     /// Its value.
-    pub value: f64,
+    pub value: SampleValue,
 }
 
 /// Answers expressions. The host implements it over its PromQL engine, tests by hand.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use cepmon_model::{LabelSet, TimestampMs};
+use cepmon_model::{LabelSet, SampleValue, TimestampMs};
 
 use crate::rule::AlertState;
 use crate::{AlertStatus, BoxError};
@@ -78,7 +78,7 @@ pub struct NotificationAttempt {
 /// Where results and state go. The host implements it over its storage, tests in memory. Every method may block on disk.
 pub trait Record: Debug + Send + Sync + 'static {
     /// Stores samples as one batch: a crash keeps all of them or none. A stale mark as value ends a series.
-    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, f64)]) -> Result<(), BoxError>;
+    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, SampleValue)]) -> Result<(), BoxError>;
 
     /// Stores a change of state.
     fn alert_transition(&self, transition: &AlertTransition) -> Result<(), BoxError>;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use cepmon_model::{Clock, LabelSet, Sleep, TimestampMs};
+use cepmon_model::{Clock, LabelSet, SampleValue, Sleep, TimestampMs};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -47,8 +47,9 @@ pub(crate) struct Memory {
 }
 
 impl Record for Memory {
-    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, f64)]) -> Result<(), BoxError> {
-        self.batches.lock().unwrap().push(samples.to_vec());
+    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, SampleValue)]) -> Result<(), BoxError> {
+        let numbers = samples.iter().map(|(labels, at, value)| (labels.clone(), *at, value.number()));
+        self.batches.lock().unwrap().push(numbers.collect());
         Ok(())
     }
 
@@ -84,8 +85,10 @@ pub(crate) struct Answers(Mutex<HashMap<String, Result<Vec<VectorSample>, String
 
 impl Answers {
     pub(crate) fn set(&self, expr: &str, samples: &[(&[(&str, &str)], f64)]) {
-        let sample =
-            |(labels, value): &(&[(&str, &str)], f64)| VectorSample { labels: LabelSet::from_pairs(labels.iter().copied()), value: *value };
+        let sample = |(labels, value): &(&[(&str, &str)], f64)| VectorSample {
+            labels: LabelSet::from_pairs(labels.iter().copied()),
+            value: SampleValue::Float(*value),
+        };
         self.0.lock().unwrap().insert(expr.to_owned(), Ok(samples.iter().map(sample).collect()));
     }
 

@@ -19,6 +19,7 @@ pub mod notation;
 #[cfg(test)]
 mod promqltest;
 
+pub use cepmon_model::SampleValue;
 pub use error::{Error, ParseError};
 pub use memory::MemorySource;
 pub use promql::annotation::{Annotation, Severity};
@@ -29,4 +30,4 @@ pub use promql::function::{Function, functions};
 pub use promql::parse;
 pub use source::{BoxError, SeriesIter, SeriesSource};
 use value::histogram_text;
-pub use value::{MatrixSeries, SampleValue, Value, ValueType, VectorSample, format_value};
+pub use value::{MatrixSeries, Value, ValueType, VectorSample, format_value};

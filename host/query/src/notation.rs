@@ -8,6 +8,7 @@ use cepmon_model::{Histogram, LabelSet, stale_nan};
 
 use crate::SampleValue;
 use crate::ast::ExprKind;
+pub use histogram::print_histogram;
 use histogram::{read_histogram, read_histograms};
 
 /// What a series has at one step; `None` = nothing: `_`. A stale mark is a number.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use cepmon_model::{Histogram, HistogramSample, LabelSet, Sample, TimestampMs};
+use cepmon_model::{Histogram, HistogramSample, LabelSet, Sample, SampleValue, TimestampMs};
 
 /// The type of an expression, known when it is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,30 +26,6 @@ impl fmt::Display for ValueType {
             Self::InstantVector => "instant vector",
             Self::RangeVector => "range vector",
         })
-    }
-}
-
-/// What a series has at one time.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SampleValue {
-    /// A number.
-    Float(f64),
-    /// A native histogram.
-    Histogram(Arc<Histogram>),
-}
-
-impl SampleValue {
-    /// A histogram that nobody shares yet.
-    pub(crate) fn of(histogram: Histogram) -> Self {
-        Self::Histogram(Arc::new(histogram))
-    }
-
-    /// `float` or `histogram`, as Prometheus's remarks have it.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            Self::Float(_) => "float",
-            Self::Histogram(_) => "histogram",
-        }
     }
 }
 
@@ -118,7 +94,7 @@ pub(crate) fn histogram_text(histogram: &Histogram) -> String {
 }
 
 /// Go's `%g` without a precision: an exponent below -4 and from 6 on.
-fn shortest(value: f64) -> String {
+pub(crate) fn shortest(value: f64) -> String {
     let scientific = format!("{value:e}");
     match scientific.split_once('e').and_then(|(digits, exponent)| Some((digits, exponent.parse::<i32>().ok()?))) {
         Some((digits, exponent)) if !(-4..6).contains(&exponent) => {

@@ -34,7 +34,7 @@ pub use log::{LogBatch, LogField, Severity};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use nearest::nearest_name;
 pub use relabel::{NameScheme, RelabelEntry, RelabelError, RelabelRule, relabel};
-pub use sample::{HistogramSample, STALE_NAN_BITS, Sample, TimestampMs, is_stale, stale_nan};
+pub use sample::{HistogramSample, STALE_NAN_BITS, Sample, SampleValue, TimestampMs, is_stale, stale_nan};
 pub use secret::Secret;
 pub use series::{MetricKind, MetricMetadata, SeriesId};
 pub use series_text::{SeriesTextError, parse_label_text, parse_series_text, split_series_text};

@@ -25,6 +25,38 @@ pub struct HistogramSample {
     pub histogram: Arc<Histogram>,
 }
 
+/// What a series has at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SampleValue {
+    /// A number, or the stale mark.
+    Float(f64),
+    /// A native histogram.
+    Histogram(Arc<Histogram>),
+}
+
+impl SampleValue {
+    /// A histogram that nobody shares yet.
+    pub fn of(histogram: Histogram) -> Self {
+        Self::Histogram(Arc::new(histogram))
+    }
+
+    /// The number; 0 for a histogram, which is what alerts and templates of Prometheus see of one.
+    pub fn number(&self) -> f64 {
+        match self {
+            Self::Float(value) => *value,
+            Self::Histogram(_) => 0.0,
+        }
+    }
+
+    /// `float` or `histogram`, as Prometheus's remarks have it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Float(_) => "float",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
 /// The bits of the stale mark: a signalling NaN that no computation gives (Prometheus 2.0, `value.StaleNaN`).
 pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
 

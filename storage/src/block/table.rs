@@ -7,8 +7,10 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{filter_record_batch, sort_to_indices, take_record_batch};
 use arrow::datatypes::{SchemaRef, TimestampMillisecondType};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
 use parquet::basic::Encoding;
+use parquet::file::reader::ChunkReader;
 use parquet::schema::types::ColumnPath;
 
 use super::block_file::BlockFile;
@@ -53,15 +55,36 @@ pub(crate) fn between(table: &'static str, batch: &RecordBatch, (start, end): (i
     filter_record_batch(batch, &keep).map_err(Error::columns(table))
 }
 
-/// The rows of a file, batch by batch, in the columns of today.
+/// Whether rows of a metric are wanted, by its name.
+pub(crate) type NameFilter = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// The rows of a file, batch by batch, in the columns of today. With a filter, of a table with a column `metric`, only rows that it wants
+/// within a time span (inclusive): times and names are decoded first, and of the rest what belongs to those rows.
 pub(crate) fn table_batches<'a>(
     file: &'a BlockFile,
     table: &'a TableDef,
+    wanted: Option<(&NameFilter, (i64, i64))>,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, Error>> + use<'a>, Error> {
     let batches = ParquetRecordBatchReaderBuilder::try_new(file.open()?)
-        .and_then(|builder| builder.with_batch_size(8192).build())
+        .and_then(|builder| filtered(builder, wanted).with_batch_size(8192).build())
         .map_err(file.failure())?;
     Ok(batches.map(move |batch| fit(&batch.map_err(file.failure())?, file, table)))
+}
+
+fn filtered<T: ChunkReader + 'static>(
+    builder: ParquetRecordBatchReaderBuilder<T>,
+    wanted: Option<(&NameFilter, (i64, i64))>,
+) -> ParquetRecordBatchReaderBuilder<T> {
+    let Some((names, (start, end))) = wanted else { return builder };
+    let columns = ProjectionMask::columns(builder.parquet_schema(), ["ts", "metric"]);
+    let names = Arc::clone(names);
+    let predicate = ArrowPredicateFn::new(columns, move |batch| {
+        let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
+        let metrics = batch.column(1).as_string::<i32>();
+        let is_wanted = |row: usize| (start..=end).contains(&times.value(row)) && names(metrics.value(row));
+        Ok((0..batch.num_rows()).map(|row| Some(is_wanted(row))).collect())
+    });
+    builder.with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
 }
 
 fn fit(batch: &RecordBatch, file: &BlockFile, table: &TableDef) -> Result<RecordBatch, Error> {

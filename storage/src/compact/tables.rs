@@ -1,4 +1,4 @@
-//! Merging blocks of a typed table by time. A deletion only ever means exemplars.
+//! Merging blocks of a typed table by time. A deletion only ever means exemplars and histograms, which begin with the same columns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::{Error, TableDef};
 pub(super) fn merge(run: &mut Rewrite<'_>, inputs: &[Arc<Block>], name: &str, windows: &mut Windows) -> Result<(), Error> {
     let unknown = || Error::Refused { target: name.to_owned(), problem: "this version knows no such table".to_owned() };
     let table = crate::TABLES.iter().find(|table| table.name == name).ok_or_else(unknown)?;
-    let sources = inputs.iter().map(|block| table_batches(block.rows_file(), table)).collect::<Result<Vec<_>, Error>>()?;
+    let sources = inputs.iter().map(|block| table_batches(block.rows_file(), table, None)).collect::<Result<Vec<_>, Error>>()?;
     let mut outputs: BTreeMap<i64, (BlockEntry, ParquetFile)> = BTreeMap::new();
     merge_rows(sources, |batch| {
         let rows = batch.num_rows();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cepmon_model::{LabelSet, METRIC_NAME, Matcher, MetricKind, MetricMetadata, TimestampMs};
 
 use super::Snapshot;
+use super::histograms::scan_histograms;
 use crate::Error;
 use crate::block::Block;
 use crate::dir::manifest::BlockKind;
@@ -57,6 +58,8 @@ impl Snapshot {
             let index = self.storage().shared.cache.index(block)?;
             found.extend(index.select_any(&scan.selectors, range).into_iter().map(|position| index.labels(position)));
         }
+        let histograms = scan_histograms(&self.storage().shared, &scan.selectors, range)?;
+        found.extend(histograms.into_keys().map(Arc::unwrap_or_clone));
         Ok(found)
     }
 
@@ -146,6 +149,11 @@ impl Snapshot {
                 Err(error) => return Err(error),
                 Ok(index) => index.visit_pairs(index.select_any(&scan.selectors, range), &mut visit),
             }
+        }
+        match scan_histograms(&self.storage().shared, &scan.selectors, range) {
+            Err(Error::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+            Ok(histograms) => histograms.keys().for_each(|labels| labels.iter().for_each(|(name, value)| visit(name, value))),
         }
         Ok(())
     }

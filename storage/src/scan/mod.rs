@@ -7,6 +7,7 @@ mod snapshot;
 mod label;
 pub(crate) mod samples;
 pub(crate) mod logs;
+mod histograms;
 mod tables;
 pub(crate) mod known;
 

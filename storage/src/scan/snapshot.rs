@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
-use cepmon_model::{LabelSet, Matcher, TimestampMs};
+use cepmon_model::{LabelSet, Matcher, MetricKind, MetricMetadata, SeriesId, TimestampMs};
 
+use super::histograms::{WithHistograms, scan_histograms};
 use super::logs::scan_logs;
 use super::samples::scan_samples;
 use super::tables::scan_table;
@@ -36,7 +37,14 @@ impl Snapshot {
     /// Series that match, in the order of `LabelSet`, each once, with their samples merged over head and blocks: ascending, no time twice
     /// (where two differ, the one that was stored first counts), stale marks included. Series without samples in the span do not come.
     pub fn scan_samples(&self, scan: &SampleScan) -> Result<Box<dyn Iterator<Item = Result<SeriesSamples, Error>> + Send>, Error> {
-        Ok(Box::new(scan_samples(&self.storage.shared, scan)?))
+        let shared = &self.storage.shared;
+        let range = (scan.start.max(shared.read().oldest_sample), scan.end);
+        let histograms = scan_histograms(shared, std::slice::from_ref(&scan.matchers), range)?;
+        let samples = scan_samples(shared, scan)?;
+        if histograms.is_empty() {
+            return Ok(Box::new(samples));
+        }
+        Ok(Box::new(WithHistograms::new(samples, histograms, &shared.options.tenant)))
     }
 
     /// What is known of the series that match, in the order of `LabelSet`.
@@ -63,6 +71,15 @@ impl Snapshot {
             let metadata = series.metadata.as_ref().clone();
             let (min_time, max_time) = (series.min_time, series.max_time);
             let info = SeriesInfo { id: series.id, labels: Arc::clone(&labels), metadata, min_time, max_time };
+            merge_info(&mut infos, labels, info);
+        }
+        let histograms = scan_histograms(&self.storage.shared, &[matchers.to_vec()], (oldest, i64::MAX))?;
+        for (labels, samples) in histograms {
+            let (Some(first), Some(last)) = (samples.first(), samples.last()) else { continue };
+            let metadata = MetricMetadata { kind: MetricKind::Histogram, ..MetricMetadata::default() };
+            let id = SeriesId::of(&self.storage.shared.options.tenant, &labels, 0);
+            let (min_time, max_time) = (first.timestamp, last.timestamp);
+            let info = SeriesInfo { id, labels: Arc::clone(&labels), metadata, min_time, max_time };
             merge_info(&mut infos, labels, info);
         }
         Ok(infos.into_values().collect())
@@ -131,7 +148,7 @@ impl Snapshot {
     /// Rows of a typed table between two times (inclusive), ascending by time within each batch.
     pub fn scan_table(&self, table: &TableDef, start: TimestampMs, end: TimestampMs) -> Result<Vec<RecordBatch>, Error> {
         let mut found = Vec::new();
-        scan_table(&self.storage.shared, table, (start, end), |batch| {
+        scan_table(&self.storage.shared, table, (start, end), None, |batch| {
             found.push(batch);
             Ok(())
         })?;
@@ -150,7 +167,7 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<SeriesExemplar>, Error> {
         let mut found = Vec::new();
-        scan_table(&self.storage.shared, &EXEMPLARS, (start, end), |batch| {
+        scan_table(&self.storage.shared, &EXEMPLARS, (start, end), None, |batch| {
             for row in (0..batch.num_rows()).filter(|&row| is_meant(selectors, &series_of_row(&batch, row))) {
                 found.push(SeriesExemplar::of_row(&batch, row));
             }

@@ -2,16 +2,18 @@
 
 use arrow::record_batch::RecordBatch;
 
-use crate::block::table::{between, sort_by_time, table_batches};
+use crate::block::table::{NameFilter, between, sort_by_time, table_batches};
 use crate::dir::manifest::BlockKind;
 use crate::storage::Shared;
 use crate::{Error, TableDef};
 
-/// Gives rows between two times, inclusive, to `take`. Sees every append that has returned.
+/// Gives rows between two times, inclusive, to `take`. Sees every append that has returned. Of blocks, rows of metrics that `names` does not
+/// want are not decoded.
 pub(super) fn scan_table(
     shared: &Shared,
     table: &TableDef,
     range: (i64, i64),
+    names: Option<&NameFilter>,
     mut take: impl FnMut(RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let (blocks, memory) = {
@@ -32,7 +34,7 @@ pub(super) fn scan_table(
         if batch.num_rows() > 0 { take(batch) } else { Ok(()) }
     };
     for block in &blocks {
-        for batch in table_batches(block.rows_file(), table)? {
+        for batch in table_batches(block.rows_file(), table, names.map(|names| (names, range)))? {
             take_wanted(&batch?)?;
         }
     }

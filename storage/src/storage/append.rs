@@ -1,13 +1,15 @@
 //! Taking data in: decide, log, store.
 
-use cepmon_model::{LabelSet, MetricMetadata, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, MetricMetadata, TimestampMs};
+use hashbrown::HashMap;
 
 use super::{AppendOutcome, SeriesRef, Shared, State, Storage, count};
 use crate::head::Limits;
 use crate::head::logs::has_repeated_field;
+use crate::table::histogram::{Verdict, to_row};
 use crate::wal::logs::put_logs;
 use crate::wal::rows::{put_key_value, put_rows};
-use crate::{Cell, EXEMPLARS, Error, FsyncPolicy, LogEntry, SeriesExemplar, TableDef};
+use crate::{Cell, EXEMPLARS, Error, FsyncPolicy, HISTOGRAMS, LogEntry, SeriesExemplar, TableDef};
 
 /// How far the head may grow beyond `head_max_bytes` while flushing fails.
 const HEAD_LIMIT_FACTOR: u64 = 4;
@@ -142,6 +144,53 @@ impl Storage {
     /// As for [`append_rows`](Self::append_rows).
     pub fn append_exemplars(&self, exemplars: &[SeriesExemplar]) -> Result<(), Error> {
         self.append_rows(&EXEMPLARS, &exemplars.iter().map(SeriesExemplar::to_row).collect::<Vec<_>>())
+    }
+
+    /// Appends native histograms, rows of the table `histograms`. When it returns `Ok`, they survive `kill -9` (with
+    /// [`FsyncPolicy::Always`] also a power cut) and every scan sees them; on an error, none is stored. Each is marked as following a reset
+    /// or not. Of a series, the same time with equal data is dropped, with other data refused, both against the youngest sample only; what
+    /// else is twice is left out by scans.
+    ///
+    /// # Errors
+    /// As for [`append_rows`](Self::append_rows); the histograms must be valid ([`Histogram::check`](cepmon_model::Histogram::check)).
+    pub fn append_histograms(&self, batch: &[(LabelSet, HistogramSample)]) -> Result<AppendOutcome, Error> {
+        let mut outcome = AppendOutcome::default();
+        if batch.is_empty() {
+            return Ok(outcome);
+        }
+        self.shared.append_to_log(|state| {
+            let refused = || Error::Refused { target: HISTOGRAMS.name.to_owned(), problem: "no such table".to_owned() };
+            let buffer = state.tables.iter().position(|buffer| buffer.table.name == HISTOGRAMS.name).ok_or_else(refused)?;
+            let (mut stored, mut rows) = (HashMap::new(), Vec::with_capacity(batch.len()));
+            for (series, sample) in batch {
+                if sample.timestamp < state.oldest_sample {
+                    outcome.too_old += 1;
+                    continue;
+                }
+                match state.youngest_histograms.judge(&stored, series, sample) {
+                    Verdict::Duplicate => outcome.duplicates += 1,
+                    Verdict::Conflict => outcome.conflicts += 1,
+                    Verdict::Store(sample) => {
+                        rows.push(to_row(&self.shared.options.tenant, series, &sample));
+                        stored.insert(series.clone(), sample);
+                    }
+                }
+            }
+            if !rows.is_empty() {
+                let name = HISTOGRAMS.name;
+                state.log_records(|records| rows.chunks(ROWS_PER_RECORD).for_each(|rows| put_rows(records, name, rows)))?;
+                outcome.appended = rows.len();
+                state.tables[buffer].push(rows)?;
+                state.youngest_histograms.learn(stored);
+            }
+            Ok(())
+        })?;
+        let totals = &self.shared.totals;
+        count(&totals.appended, outcome.appended);
+        count(&totals.duplicates, outcome.duplicates);
+        count(&totals.conflicts, outcome.conflicts);
+        count(&totals.too_old, outcome.too_old);
+        Ok(outcome)
     }
 
     /// Sets or (with `None`) removes a key of a space. When it returns `Ok`, that survives `kill -9` (with [`FsyncPolicy::Always`] also a

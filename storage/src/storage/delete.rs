@@ -12,7 +12,7 @@ use crate::block::Block;
 use crate::compact::deletion::is_meant;
 use crate::compact::{Outputs, Rewrite};
 use crate::dir::manifest::BlockKind;
-use crate::{AUDIT, Cell, Deletion, DeletionReport, EXEMPLARS, Error, LogScan, SampleScan};
+use crate::{AUDIT, Cell, Deletion, DeletionReport, EXEMPLARS, Error, HISTOGRAMS, LogScan, SampleScan};
 
 impl Storage {
     /// Counts what [`delete_series`](Self::delete_series) would remove.
@@ -25,7 +25,7 @@ impl Storage {
                 // A series that two selectors mean counts once.
                 if !is_meant(&deletion.selectors[..number], &series.labels) {
                     report.series += 1;
-                    report.rows += series.timestamps.len() as u64;
+                    report.rows += (series.timestamps.len() + series.histograms.len()) as u64;
                 }
             }
         }
@@ -75,7 +75,9 @@ impl Storage {
         let mut report = shared.rewrite_without(kind, deletion)?;
         report.series = counted.series;
         if *kind == BlockKind::Metrics {
-            shared.write().head.forget(deletion);
+            let mut state = shared.write();
+            state.head.forget(deletion);
+            state.youngest_histograms.forget(|series, at| deletion.matches(series) && (deletion.start..=deletion.end).contains(&at));
         }
         let action = if *kind == BlockKind::Logs { "delete_logs" } else { "delete_series" };
         self.append_rows(&AUDIT, &[audit_row(action, deletion, &report, actor, now)])?;
@@ -84,10 +86,10 @@ impl Storage {
 }
 
 impl Shared {
-    /// Blocks of that kind, and with samples the exemplars of their series, of which only the blocks are counted.
+    /// Blocks of that kind, and with samples the histograms and exemplars of their series; of exemplars only the blocks are counted.
     fn rewrite_without(&self, kind: &BlockKind, deletion: &Deletion) -> Result<DeletionReport, Error> {
-        let exemplars = BlockKind::Table(EXEMPLARS.name.to_owned());
-        let is_wanted = |found: &BlockKind| found == kind || (*kind == BlockKind::Metrics && *found == exemplars);
+        let [exemplars, histograms] = [&EXEMPLARS, &HISTOGRAMS].map(|table| BlockKind::Table(table.name.to_owned()));
+        let is_wanted = |found: &BlockKind| found == kind || (*kind == BlockKind::Metrics && (*found == exemplars || *found == histograms));
         let blocks = self.read().blocks.clone();
         let mut report = DeletionReport::default();
         let mut rewrites: Vec<(Vec<Arc<Block>>, Outputs)> = Vec::new();
@@ -95,7 +97,7 @@ impl Shared {
         for block in blocks.into_iter().filter(|block| is_wanted(&block.entry.kind) && block.overlaps((deletion.start, deletion.end))) {
             match self.rewrite_one(&block, deletion) {
                 Ok(Some((removed, outputs))) => {
-                    if block.entry.kind == *kind {
+                    if block.entry.kind == *kind || block.entry.kind == histograms {
                         report.rows += removed;
                     }
                     rewrites.push((vec![block], outputs));

@@ -19,6 +19,7 @@ use crate::dir::manifest::Manifest;
 use crate::head::logs::LogHead;
 use crate::head::{Head, Journal, SeriesReplay};
 use crate::table::buffer::TableBuffer;
+use crate::table::histogram::YoungestHistograms;
 use crate::table::key_value::KeyValues;
 use crate::wal::cursor::Malformed;
 use crate::wal::frame::RecordKind;
@@ -51,6 +52,7 @@ impl Storage {
             head: memory.head,
             logs: memory.logs,
             tables: memory.tables,
+            youngest_histograms: YoungestHistograms::default(),
             key_values: memory.key_values,
             journal: Journal::default(),
             wal,

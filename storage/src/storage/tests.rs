@@ -12,6 +12,7 @@ mod model;
 mod compact;
 mod delete;
 mod exemplars;
+mod histograms;
 mod label_scan;
 mod life;
 mod logs;

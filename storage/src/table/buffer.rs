@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringBuilder, TimestampMillisecondArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, ListArray, StringBuilder, TimestampMillisecondArray};
 use arrow::compute::concat_batches;
+use arrow::datatypes::{Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 
 use super::{Cell, ColumnKind, TableDef};
@@ -79,6 +80,8 @@ fn cell_bytes(cell: &Cell) -> usize {
         + match cell {
             Cell::Text(text) => text.len(),
             Cell::Labels(labels) => labels.heap_bytes(),
+            Cell::Ints(numbers) => size_of_val(numbers.as_slice()),
+            Cell::Floats(numbers) => size_of_val(numbers.as_slice()),
             _ => 0,
         }
 }
@@ -130,5 +133,13 @@ fn to_column<'a>(kind: ColumnKind, cells: impl Iterator<Item = &'a Cell>) -> Res
             }
             Arc::new(maps.finish())
         }
+        ColumnKind::Int64List => Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(cells.map(|cell| match cell {
+            Cell::Ints(numbers) => Some(numbers.iter().copied().map(Some)),
+            _ => None,
+        }))),
+        ColumnKind::Float64List => Arc::new(ListArray::from_iter_primitive::<Float64Type, _, _>(cells.map(|cell| match cell {
+            Cell::Floats(numbers) => Some(numbers.iter().copied().map(Some)),
+            _ => None,
+        }))),
     })
 }

@@ -81,6 +81,32 @@ pub static EXEMPLARS: TableDef = TableDef {
     ],
 };
 
+/// One row per sample of a native histogram.
+pub static HISTOGRAMS: TableDef = TableDef {
+    name: "histograms",
+    columns: &[
+        column("ts", ColumnKind::TimestampMs, "when it was so"),
+        column("metric", ColumnKind::Text, "the metric's name"),
+        column("labels", ColumnKind::LabelMap, "labels of the series"),
+        column("series_id", ColumnKind::Int64, "which series, as in the table of samples"),
+        column("reset_hint", ColumnKind::Text, "whether the counter started again just before: unknown, reset, not_reset, or gauge"),
+        column("schema", ColumnKind::Int64, "-4 to 8: buckets end at powers of 2 to the power of 2^-schema; -53: at custom_values"),
+        column("zero_threshold", ColumnKind::Float64, "observations as small as that are in the zero bucket"),
+        column("zero_count", ColumnKind::Float64, "how many they are"),
+        column("count", ColumnKind::Float64, "how many observations there are"),
+        column("sum", ColumnKind::Float64, "their sum"),
+        column(
+            "positive_index",
+            ColumnKind::Int64List,
+            "buckets of positive observations; bucket i ends at (2^2^-schema)^i, or at custom_values[i]",
+        ),
+        column("positive_count", ColumnKind::Float64List, "how many observations each of them has"),
+        column("negative_index", ColumnKind::Int64List, "buckets of negative observations"),
+        column("negative_count", ColumnKind::Float64List, "how many observations each of them has"),
+        column("custom_values", ColumnKind::Float64List, "upper bounds of custom buckets, +Inf left out"),
+    ],
+};
+
 /// One row per thing that somebody did to cepmon.
 pub static AUDIT: TableDef = TableDef {
     name: "audit",
@@ -94,4 +120,4 @@ pub static AUDIT: TableDef = TableDef {
 };
 
 /// All typed tables, by name.
-pub static TABLES: [&TableDef; 6] = [&ALERTS, &AUDIT, &EXEMPLARS, &NOTIFICATIONS, &PROBES, &SCRAPES];
+pub static TABLES: [&TableDef; 7] = [&ALERTS, &AUDIT, &EXEMPLARS, &HISTOGRAMS, &NOTIFICATIONS, &PROBES, &SCRAPES];

@@ -23,6 +23,10 @@ pub enum ColumnKind {
     Bool,
     /// Arrow `Map<Utf8, Utf8>`.
     LabelMap,
+    /// Arrow `List<Int64>`.
+    Int64List,
+    /// Arrow `List<Float64>`.
+    Float64List,
 }
 
 impl ColumnKind {
@@ -35,6 +39,8 @@ impl ColumnKind {
             Self::Text => DataType::Utf8,
             Self::Bool => DataType::Boolean,
             Self::LabelMap => label_map_type(),
+            Self::Int64List => DataType::new_list(DataType::Int64, true),
+            Self::Float64List => DataType::new_list(DataType::Float64, true),
         }
     }
 }
@@ -76,6 +82,10 @@ pub enum Cell {
     Bool(bool),
     /// For `LabelMap`.
     Labels(Arc<LabelSet>),
+    /// For `Int64List`.
+    Ints(Vec<i64>),
+    /// For `Float64List`.
+    Floats(Vec<f64>),
 }
 
 impl Cell {
@@ -89,6 +99,8 @@ impl Cell {
             Self::Text(_) => kind == ColumnKind::Text,
             Self::Bool(_) => kind == ColumnKind::Bool,
             Self::Labels(_) => kind == ColumnKind::LabelMap,
+            Self::Ints(_) => kind == ColumnKind::Int64List,
+            Self::Floats(_) => kind == ColumnKind::Float64List,
         }
     }
 }

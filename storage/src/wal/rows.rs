@@ -86,6 +86,16 @@ fn put_cell(out: &mut Vec<u8>, cell: &Cell) {
                 put_bytes(out, value.as_bytes());
             }
         }
+        Cell::Ints(numbers) => {
+            out.push(8);
+            put_number(out, numbers.len() as u64);
+            numbers.iter().for_each(|number| put_signed(out, *number));
+        }
+        Cell::Floats(numbers) => {
+            out.push(9);
+            put_number(out, numbers.len() as u64);
+            numbers.iter().for_each(|number| out.extend_from_slice(&number.to_bits().to_le_bytes()));
+        }
     }
 }
 
@@ -105,6 +115,8 @@ fn read_cell(cursor: &mut Cursor<'_>) -> Result<Cell, Malformed> {
             }
             Cell::Labels(Arc::new(LabelSet::from_pairs(pairs)))
         }
+        8 => Cell::Ints((0..cursor.count()?).map(|_| cursor.signed()).collect::<Result<_, _>>()?),
+        9 => Cell::Floats((0..cursor.count()?).map(|_| cursor.word().map(f64::from_bits)).collect::<Result<_, _>>()?),
         _ => return Err(Malformed),
     })
 }

@@ -171,16 +171,18 @@ impl AlertingRule {
             let mut labels = sample.labels.to_builder();
             labels.take(METRIC_NAME);
             for (name, template) in &self.labels {
-                labels.set(name, &environment.expand(template, &sample.labels, sample.value));
+                labels.set(name, &environment.expand(template, &sample.labels, sample.value.number()));
             }
             labels.set(ALERT_NAME, &self.name);
             let labels = labels.build();
-            let annotations =
-                self.annotations.iter().map(|(name, template)| (name.as_str(), environment.expand(template, &sample.labels, sample.value)));
+            let annotations = self
+                .annotations
+                .iter()
+                .map(|(name, template)| (name.as_str(), environment.expand(template, &sample.labels, sample.value.number())));
             let alert = ActiveAlert {
                 state: AlertState::Pending,
                 annotations: LabelSet::from_pairs(annotations),
-                value: sample.value,
+                value: sample.value.number(),
                 active_at: at,
                 fired_at: None,
                 resolved_at: None,

@@ -50,7 +50,7 @@ impl Environment for RuleEnvironment<'_> {
             .into_iter()
             .map(|sample| QuerySample {
                 labels: sample.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-                value: sample.value,
+                value: sample.value.number(),
             })
             .collect())
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cepmon_model::{Clock, LabelSet, METRIC_NAME, TimestampMs, stale_nan};
+use cepmon_model::{Clock, LabelSet, METRIC_NAME, SampleValue, TimestampMs, stale_nan};
 
 use crate::rule::alerting::{ALERT_NAME, ActiveAlert, ActiveAlerts, AlertState, AlertingRule, milliseconds};
 use crate::rule::memory;
@@ -60,7 +60,7 @@ struct RuleState {
 }
 
 /// Samples that wait to be stored as one batch.
-type Batch = Vec<(LabelSet, TimestampMs, f64)>;
+type Batch = Vec<(LabelSet, TimestampMs, SampleValue)>;
 
 impl RuleGroup {
     /// A group that has not been evaluated yet.
@@ -168,7 +168,7 @@ impl RuleGroup {
         batch: &mut Batch,
     ) -> Result<(), Error> {
         let rule = &mut self.rules[index];
-        let samples: Vec<(LabelSet, f64)> = match &rule.config {
+        let samples: Vec<(LabelSet, SampleValue)> = match &rule.config {
             RuleConfig::Recording(recording) => recording.evaluate(query_at, self.config.limit, context)?,
             RuleConfig::Alerting(alerting) => {
                 let changes = alerting.evaluate(at, query_at, self.config.limit, &mut rule.active, context)?;
@@ -195,7 +195,11 @@ impl RuleGroup {
             }
         };
         let series: HashSet<LabelSet> = samples.iter().map(|(labels, _)| labels.clone()).collect();
-        let gone = rule.series.iter().filter(|labels| !series.contains(*labels)).map(|labels| (labels.clone(), query_at, stale_nan()));
+        let gone = rule
+            .series
+            .iter()
+            .filter(|labels| !series.contains(*labels))
+            .map(|labels| (labels.clone(), query_at, SampleValue::Float(stale_nan())));
         batch.extend(gone);
         batch.extend(samples.into_iter().map(|(labels, value)| (labels, query_at, value)));
         rule.series = series;
@@ -352,18 +356,18 @@ impl RuleState {
 }
 
 /// The series `ALERTS` and `ALERTS_FOR_STATE` of a rule.
-fn alert_series(rule: &AlertingRule, active: &ActiveAlerts) -> Vec<(LabelSet, f64)> {
+fn alert_series(rule: &AlertingRule, active: &ActiveAlerts) -> Vec<(LabelSet, SampleValue)> {
     active.values().filter(|alert| alert.state != AlertState::Inactive).flat_map(|alert| alert_samples(rule, alert)).collect()
 }
 
-fn alert_samples(rule: &AlertingRule, alert: &ActiveAlert) -> impl Iterator<Item = (LabelSet, f64)> + use<> {
+fn alert_samples(rule: &AlertingRule, alert: &ActiveAlert) -> impl Iterator<Item = (LabelSet, SampleValue)> + use<> {
     let mut labels = alert.labels.to_builder();
     labels.set(METRIC_NAME, "ALERTS_FOR_STATE").set(ALERT_NAME, &rule.name);
     let for_state = labels.build();
     labels.set(METRIC_NAME, "ALERTS").set("alertstate", alert.state.as_str());
     // Prometheus writes whole seconds.
     let active_at_seconds = alert.active_at.div_euclid(1000) as f64;
-    [(labels.build(), 1.0), (for_state, active_at_seconds)].into_iter()
+    [(labels.build(), SampleValue::Float(1.0)), (for_state, SampleValue::Float(active_at_seconds))].into_iter()
 }
 
 /// An error and its causes on one line. Some libraries' messages hold their cause already; it is not said twice.

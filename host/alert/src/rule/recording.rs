@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cepmon_model::{LabelSet, METRIC_NAME, TimestampMs};
+use cepmon_model::{LabelSet, METRIC_NAME, SampleValue, TimestampMs};
 
 use crate::Error;
 use crate::rule::group::Context;
@@ -20,7 +20,7 @@ pub struct RecordingRule {
 
 impl RecordingRule {
     /// The series that the rule gives at a time.
-    pub(crate) fn evaluate(&self, at: TimestampMs, limit: Option<usize>, context: &Context) -> Result<Vec<(LabelSet, f64)>, Error> {
+    pub(crate) fn evaluate(&self, at: TimestampMs, limit: Option<usize>, context: &Context) -> Result<Vec<(LabelSet, SampleValue)>, Error> {
         let samples = context.evaluate.instant(&self.expr, at).map_err(|source| Error::Evaluate { rule: self.name.clone(), source })?;
         let mut seen = HashSet::new();
         let mut results = Vec::with_capacity(samples.len());

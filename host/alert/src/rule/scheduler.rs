@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use cepmon_model::{TimestampMs, stale_nan};
+use cepmon_model::{SampleValue, TimestampMs, stale_nan};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
@@ -91,7 +91,7 @@ impl Scheduler {
         ended.extend(old.values().flat_map(RuleGroup::series).cloned());
         drop(slots);
         let now = self.context.clock.now();
-        let marks: Vec<_> = ended.into_iter().map(|labels| (labels, now, stale_nan())).collect();
+        let marks: Vec<_> = ended.into_iter().map(|labels| (labels, now, SampleValue::Float(stale_nan()))).collect();
         if !marks.is_empty()
             && let Err(error) = self.context.record.append_samples(&marks)
         {

@@ -2,6 +2,8 @@
 
 use cepmon_model::{Bucket, Histogram, ResetHint};
 
+use crate::value::shortest;
+
 /// One histogram, and what comes after it.
 pub(super) fn read_histogram(text: &str) -> Result<(Histogram, &str), String> {
     let problem = || format!("cannot read the histogram {text:?}");
@@ -78,4 +80,43 @@ fn read_hint(text: &str) -> Result<ResetHint, String> {
         "gauge" => Ok(ResetHint::Gauge),
         other => Err(format!("unknown counter_reset_hint {other:?}")),
     }
+}
+
+/// A histogram in the notation, as Prometheus prints it (`TestExpression`): what is zero is left out, buckets without a gap.
+pub fn print_histogram(histogram: &Histogram) -> String {
+    let mut parts = Vec::new();
+    let mut push = |key: &str, number: f64| {
+        if number != 0.0 {
+            parts.push(format!("{key}:{}", shortest(number)));
+        }
+    };
+    push("schema", f64::from(histogram.schema));
+    push("count", histogram.count);
+    push("sum", histogram.sum);
+    push("z_bucket", histogram.zero_count);
+    push("z_bucket_w", histogram.zero_threshold);
+    if histogram.has_custom_buckets() {
+        parts.push(format!("custom_values:{}", list(histogram.custom_values.iter().copied())));
+    }
+    match histogram.hint {
+        ResetHint::Unknown => {}
+        ResetHint::Reset => parts.push("counter_reset_hint:reset".to_owned()),
+        ResetHint::NotReset => parts.push("counter_reset_hint:not_reset".to_owned()),
+        ResetHint::Gauge => parts.push("counter_reset_hint:gauge".to_owned()),
+    }
+    for (offset, key, buckets) in [("offset", "buckets", &histogram.positive), ("n_offset", "n_buckets", &histogram.negative)] {
+        let mut filled = buckets.iter().filter(|bucket| bucket.count != 0.0);
+        let (Some(first), last) = (filled.next(), filled.next_back()) else { continue };
+        if first.index != 0 {
+            parts.push(format!("{offset}:{}", first.index));
+        }
+        let count = |index: i32| buckets.iter().find(|bucket| bucket.index == index).map_or(0.0, |bucket| bucket.count);
+        parts.push(format!("{key}:{}", list((first.index..=last.unwrap_or(first).index).map(count))));
+    }
+    format!("{{{{{}}}}}", parts.join(" "))
+}
+
+fn list(numbers: impl Iterator<Item = f64>) -> String {
+    let numbers: Vec<String> = numbers.map(shortest).collect();
+    format!("[{}]", numbers.join(" "))
 }

@@ -39,11 +39,9 @@ impl Evaluate for PromqlEvaluate {
 pub(crate) fn rule_vector(engine: &Engine, source: &dyn SeriesSource, expr: &str, at: TimestampMs) -> Result<Vec<VectorSample>, BoxError> {
     let expr = cepmon_query::parse(expr)?;
     match engine.instant(source, &expr, at)? {
-        Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value }]),
+        Value::Scalar { value, .. } => Ok(vec![VectorSample { labels: LabelSet::default(), value: SampleValue::Float(value) }]),
         Value::Vector(samples) => {
-            let value = |value: &SampleValue| if let SampleValue::Float(value) = value { *value } else { 0.0 };
-            let sample =
-                |sample: cepmon_query::VectorSample| VectorSample { labels: LabelSet::clone(&sample.labels), value: value(&sample.value) };
+            let sample = |sample: cepmon_query::VectorSample| VectorSample { labels: LabelSet::clone(&sample.labels), value: sample.value };
             Ok(samples.into_iter().map(sample).collect())
         }
         Value::String { .. } | Value::Matrix(_) => Err("rule result is not a vector or scalar".into()),

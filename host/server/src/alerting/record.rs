@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cepmon_alert::{AlertTransition, BoxError, NotificationAttempt, Record};
-use cepmon_model::{LabelSet, MetricMetadata, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, MetricMetadata, SampleValue, TimestampMs};
 use cepmon_storage::{ALERTS, Cell, NOTIFICATIONS, Storage};
 
 use crate::web::ServerStats;
@@ -23,12 +23,18 @@ impl StorageRecord {
 }
 
 impl Record for StorageRecord {
-    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, f64)]) -> Result<(), BoxError> {
-        let mut batch = Vec::with_capacity(samples.len());
+    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, SampleValue)]) -> Result<(), BoxError> {
+        let (mut batch, mut histograms) = (Vec::with_capacity(samples.len()), Vec::new());
         for (labels, at, value) in samples {
-            batch.push((self.storage.series_ref(labels, &MetricMetadata::default())?, *at, *value));
+            match value {
+                SampleValue::Float(value) => batch.push((self.storage.series_ref(labels, &MetricMetadata::default())?, *at, *value)),
+                SampleValue::Histogram(histogram) => {
+                    histograms.push((labels.clone(), HistogramSample { timestamp: *at, histogram: Arc::clone(histogram) }));
+                }
+            }
         }
-        let outcome = self.storage.append(&batch)?;
+        let mut outcome = self.storage.append(&batch)?;
+        outcome.add(&self.storage.append_histograms(&histograms)?);
         if outcome.conflicts + outcome.too_old > 0 {
             tracing::warn!(conflicts = outcome.conflicts, too_old = outcome.too_old, "samples of rules were refused");
         }

@@ -3,6 +3,7 @@
 
 mod exemplar;
 mod namespace;
+mod native_histogram;
 mod otlp;
 mod remote_write;
 mod series_budget;

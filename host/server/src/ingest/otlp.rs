@@ -1,6 +1,8 @@
 //! Metrics of OpenTelemetry as series: names, labels and `target_info` as Prometheus translates them (2.48). What comes out is a request of
-//! remote write, which is stored like every other. Exponential histograms and delta temporality have no classic form: they are refused.
+//! remote write, which is stored like every other. Exponential histograms become native ones. Delta temporality is refused: the
+//! totals are not known.
 
+mod exponential;
 mod json;
 mod message;
 mod name;
@@ -13,9 +15,10 @@ use prost::Message;
 
 use super::remote_write::message::{Exemplar as WrittenExemplar, Label, Metadata, Sample, TimeSeries, WriteRequest};
 use super::remote_write::{RemoteWrite, RemoteWriteError, Written};
+use exponential::wire_histogram;
 use message::{
-    AnyValue, AttributeValue, Data, Exemplar, ExemplarNumber, ExportRequest, HistogramPoint, KeyValue, Metric, Number, NumberPoint,
-    ResourceMetrics, SummaryPoint,
+    AnyValue, AttributeValue, Data, Exemplar, ExemplarNumber, ExponentialPoint, ExportRequest, HistogramPoint, KeyValue, Metric, Number,
+    NumberPoint, ResourceMetrics, SummaryPoint,
 };
 use name::{Suffix, label_name, metric_name};
 
@@ -37,7 +40,7 @@ const INFO: i32 = 6;
 pub(crate) struct Received {
     /// What became of its samples.
     pub(crate) written: Written,
-    /// Points without a classic form.
+    /// Points of delta temporality, and exponential ones that are too coarse.
     pub(crate) refused_points: usize,
 }
 
@@ -126,6 +129,11 @@ impl Translation {
             }
             Some(Data::Sum(sum)) => self.refused_points += sum.points.len(),
             Some(Data::Histogram(histogram)) => self.refused_points += histogram.points.len(),
+            Some(Data::Exponential(histogram)) if histogram.temporality == CUMULATIVE => {
+                let name = named(Suffix::None);
+                self.learn(&name, HISTOGRAM, &description);
+                histogram.points.into_iter().for_each(|point| self.exponential(&name, &point));
+            }
             Some(Data::Exponential(histogram)) => self.refused_points += histogram.points.len(),
         }
     }
@@ -177,6 +185,17 @@ impl Translation {
         }
     }
 
+    fn exponential(&mut self, name: &str, point: &ExponentialPoint) {
+        let Some(histogram) = wire_histogram(point) else {
+            self.refused_points += 1;
+            return;
+        };
+        self.latest = self.latest.max(milliseconds(point.time_ns));
+        let labels = encoded(name, self.point_labels(&point.attributes));
+        self.request.series.push(TimeSeries { labels, histograms: vec![histogram], ..TimeSeries::default() });
+        self.hand_exemplars(point.exemplars.iter().filter_map(written_exemplar));
+    }
+
     fn summary(&mut self, name: &str, point: SummaryPoint) {
         let labels = self.point_labels(&point.attributes);
         let at = milliseconds(point.time_ns);
@@ -197,10 +216,9 @@ impl Translation {
         labels
     }
 
-    fn push(&mut self, name: &str, mut labels: Labels, at: TimestampMs, value: f64) {
+    fn push(&mut self, name: &str, labels: Labels, at: TimestampMs, value: f64) {
         self.latest = self.latest.max(at);
-        labels.insert(METRIC_NAME.to_owned(), name.to_owned());
-        let labels = labels.into_iter().map(|(name, value)| Label { name, value }.encode_to_vec().into()).collect();
+        let labels = encoded(name, labels);
         self.request.series.push(TimeSeries { labels, samples: vec![Sample { value, timestamp: at }], ..TimeSeries::default() });
     }
 
@@ -208,6 +226,12 @@ impl Translation {
         let metadata = Metadata { kind, family: name.to_owned(), help: description.to_owned(), unit: String::new() };
         self.request.metadata.push(metadata);
     }
+}
+
+/// Labels, the metric's name among them, as remote write has them.
+fn encoded(name: &str, mut labels: Labels) -> Vec<Bytes> {
+    labels.insert(METRIC_NAME.to_owned(), name.to_owned());
+    labels.into_iter().map(|(name, value)| Label { name, value }.encode_to_vec().into()).collect()
 }
 
 /// The labels by which Prometheus knows a service.
@@ -378,9 +402,9 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_classic_form_is_counted_and_ended_series_are_stale() {
+    fn what_has_no_total_is_counted_and_ended_series_are_stale() {
         let delta = Data::Sum(Sum { points: vec![number(Number::Int(1), vec![])], temporality: 1, is_monotonic: true });
-        let exponential = Data::Exponential(Exponential { points: vec![Bytes::new(), Bytes::new()] });
+        let exponential = Data::Exponential(Exponential { points: vec![ExponentialPoint::default(); 2], temporality: 1 });
         assert_eq!(series(vec![], vec![metric("a", "", delta), metric("b", "", exponential)]), (vec![], 3));
         let ended = NumberPoint { flags: NO_RECORDED_VALUE, ..number(Number::Int(1), vec![]) };
         let mut translation = Translation::default();

@@ -9,12 +9,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, TimestampMs};
+use cepmon_model::{HistogramSample, LabelSet, METRIC_NAME, MetricKind, MetricMetadata, TimestampMs, stale_nan};
 use cepmon_storage::{AppendOutcome, SeriesExemplar, SeriesRef, Storage};
 use prost::Message;
 
 use super::ExemplarCounts;
 use super::exemplar::is_short;
+use super::native_histogram::{WireSample, read_histogram};
 use super::series_cache::SeriesCache;
 pub(crate) use body::WriteBody;
 use message::{Exemplar, Label, Metadata, TimeSeries, WriteRequest};
@@ -53,8 +54,10 @@ pub(crate) struct Written {
     pub(crate) problem: Option<String>,
     /// What became of its exemplars. A refused one is no reason to tell the sender (Prometheus 2.48).
     pub(crate) exemplars: ExemplarCounts,
-    /// Native histograms, which are not stored.
+    /// Native histograms in it.
     pub(crate) histograms: usize,
+    /// Those that are stored now, or were before.
+    pub(crate) stored_histograms: usize,
 }
 
 /// Why nothing of a body was stored.
@@ -148,9 +151,44 @@ impl RemoteWrite {
         if !written.outcome.unknown.is_empty() {
             self.append_unknown(&mut written.outcome, &appends, &owners)?;
         }
+        let histograms = self.histograms_of(&request.series, latest, &mut written)?;
+        let outcome = self.storage.append_histograms(&histograms)?;
+        written.stored_histograms = outcome.appended + outcome.duplicates;
+        written.outcome.add(&outcome);
         let exemplars = exemplars_of(&request.series, latest, &mut written.exemplars);
         self.storage.append_exemplars(&exemplars)?;
         Ok(written)
+    }
+
+    /// The native histograms that can be stored. A stale mark is stored at once: it is a number.
+    fn histograms_of(
+        &self,
+        series: &[TimeSeries],
+        latest: TimestampMs,
+        written: &mut Written,
+    ) -> Result<Vec<(LabelSet, HistogramSample)>, cepmon_storage::Error> {
+        let (mut histograms, mut stale) = (Vec::new(), Vec::new());
+        for series in series.iter().filter(|series| !series.histograms.is_empty()) {
+            let labels = match labels_of(series) {
+                Ok(labels) => labels,
+                Err(problem) => {
+                    written.refuse(series.histograms.len(), || problem);
+                    continue;
+                }
+            };
+            for message in &series.histograms {
+                match read_histogram(message) {
+                    Ok(WireSample::Histogram(sample)) if sample.timestamp <= latest => histograms.push((labels.clone(), sample)),
+                    Ok(WireSample::Stale { timestamp }) if timestamp <= latest => {
+                        stale.push((self.storage.series_ref(&labels, &MetricMetadata::default())?, timestamp, stale_nan()));
+                    }
+                    Ok(_) => written.refuse(1, || format!("series {labels}: a time more than ten minutes ahead of this host's clock")),
+                    Err(problem) => written.refuse(1, || format!("series {labels}: {problem}")),
+                }
+            }
+        }
+        self.storage.append(&stale)?;
+        Ok(histograms)
     }
 
     /// Series leave the head when nothing came for long; what comes then is registered again. `owners` are the samples' series.
@@ -177,6 +215,11 @@ impl RemoteWrite {
 }
 
 impl Written {
+    /// Samples that are numbers and were not kept out.
+    pub(crate) fn stored_samples(&self) -> usize {
+        (self.samples + self.histograms).saturating_sub(self.refused() + self.stored_histograms)
+    }
+
     /// Samples that storage kept out, of those that can be read.
     pub(crate) fn refused(&self) -> usize {
         self.outcome.conflicts + self.outcome.too_old + self.invalid

@@ -104,7 +104,7 @@ fn partial_success(received: &Received) -> Option<PartialSuccess> {
     let mut problems = Vec::new();
     if received.refused_points > 0 {
         problems
-            .push("exponential histograms and delta temporality are not kept here; send cumulative sums and explicit buckets".to_owned());
+            .push("delta temporality, and exponential histograms of a scale below -4, are not kept here; send cumulative sums".to_owned());
     }
     if refused > 0 {
         let why = received.written.problem.clone().unwrap_or_else(|| "they conflict with stored ones or are too old".to_owned());

@@ -50,8 +50,8 @@ pub(crate) struct ServerStats {
     pub(crate) exemplars: Counter,
     /// Those that were not: labels that are too long, a time of the future.
     pub(crate) refused_exemplars: Counter,
-    /// Native histograms received, none of which is stored.
-    pub(crate) dropped_histograms: Counter,
+    /// Native histograms stored.
+    pub(crate) received_histograms: Counter,
     /// Log lines read from files.
     pub(crate) log_lines: Counter,
     /// Bytes of log files read.
@@ -103,7 +103,7 @@ impl ServerStats {
     pub(crate) fn count_received(&self, written: &Written) {
         self.received_samples.add(written.samples as u64);
         self.refused_received_samples.add(written.refused() as u64);
-        self.dropped_histograms.add(written.histograms as u64);
+        self.received_histograms.add(written.stored_histograms as u64);
         self.count_exemplars(written.exemplars);
     }
 

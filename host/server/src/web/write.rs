@@ -38,9 +38,10 @@ pub(crate) async fn receive(State(app): State<Arc<App>>, headers: HeaderMap, bod
     });
     let written = written.await.map_err(WebError::Crashed)??;
     stats.count_received(&written);
-    let counts = [("samples", written.samples - written.refused()), ("histograms", 0), ("exemplars", written.exemplars.stored)];
+    let counts =
+        [("samples", written.stored_samples()), ("histograms", written.stored_histograms), ("exemplars", written.exemplars.stored)];
     let counts = counts.map(|(what, count)| (format!("x-prometheus-remote-write-{what}-written"), count.to_string()));
-    match refusal(&written, version) {
+    match refusal(&written) {
         None => Ok((StatusCode::NO_CONTENT, AppendHeaders(counts)).into_response()),
         Some(refusal) => Ok((AppendHeaders(counts), WebError::Write(refusal)).into_response()),
     }
@@ -80,13 +81,10 @@ pub(super) fn decompressed(body: &[u8]) -> Result<Vec<u8>, WebError> {
     snap::raw::Decoder::new().decompress_vec(body).map_err(fail)
 }
 
-/// What of a body was not stored, and why, in one line for the sender's log. Native histograms are left out of bodies of 1.0 without a
-/// word, since nobody looks at the answer; senders of 2.0 do.
-fn refusal(written: &Written, version: Version) -> Option<String> {
+/// What of a body was not stored, and why, in one line for the sender's log.
+fn refusal(written: &Written) -> Option<String> {
     if written.refused() == 0 {
-        let has_histograms = version == Version::Two && written.histograms > 0;
-        let text = || format!("cannot store {} native histograms, which are not kept here; all samples are stored", written.histograms);
-        return has_histograms.then(text);
+        return None;
     }
     let reasons = [
         (written.outcome.conflicts, "have another value at the same time".to_owned()),
@@ -94,7 +92,12 @@ fn refusal(written: &Written, version: Version) -> Option<String> {
         (written.invalid, written.problem.clone().unwrap_or_default()),
     ];
     let reasons: Vec<String> = reasons.iter().filter(|(count, _)| *count > 0).map(|(count, reason)| format!("{count}: {reason}")).collect();
-    Some(format!("cannot store {} of {} samples, the others are stored; {}", written.refused(), written.samples, reasons.join("; ")))
+    Some(format!(
+        "cannot store {} of {} samples, the others are stored; {}",
+        written.refused(),
+        written.samples + written.histograms,
+        reasons.join("; ")
+    ))
 }
 
 #[cfg(test)]
@@ -134,11 +137,8 @@ mod tests {
         let outcome = AppendOutcome { appended: 4, duplicates: 1, conflicts: 2, ..AppendOutcome::default() };
         let mut written = Written { samples: 10, outcome, invalid: 3, problem: Some("no metric name".to_owned()), ..Written::default() };
         let want = "cannot store 5 of 10 samples, the others are stored; 2: have another value at the same time; 3: no metric name";
-        assert_eq!(refusal(&written, Version::One).as_deref(), Some(want));
+        assert_eq!(refusal(&written).as_deref(), Some(want));
         (written.invalid, written.outcome.conflicts) = (0, 0);
-        assert_eq!(refusal(&written, Version::Two), None);
-        written.histograms = 2;
-        assert_eq!(refusal(&written, Version::One), None);
-        assert!(refusal(&written, Version::Two).unwrap().starts_with("cannot store 2 native histograms"));
+        assert_eq!(refusal(&written), None);
     }
 }

@@ -314,6 +314,8 @@ async fn typed_and_live_tables_are_there() {
             ------------  -------------
             public        alerts
             public        audit
+            public        exemplars
+            public        histograms
             public        logs
             public        notifications
             public        plugins
@@ -321,7 +323,7 @@ async fn typed_and_live_tables_are_there() {
             public        samples
             public        scrapes
             public        series
-            (9 rows)
+            (11 rows)
         "#]],
     )
     .await;
@@ -334,7 +336,7 @@ async fn unknown_names_give_near_ones_and_a_place() {
     check("SELECT * FROM metrics.node_cpu_secnds_total", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "metrics.node_cpu_secnds_total"; did you mean metrics.node_cpu_seconds_total?"#]]).await;
     check("SELECT 1,\n  * FROM up", expect![[r#"cannot plan SQL: line 2, column 10: unknown table "up"; did you mean metrics.up?"#]]).await;
     check("SELECT * FROM sample", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "sample"; did you mean samples?"#]]).await;
-    check("SELECT * FROM nothing_like_it", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "nothing_like_it"; there are: alerts, audit, logs, notifications, plugins, probes, samples, scrapes, series, and metrics.<name> for each metric"#]]).await;
+    check("SELECT * FROM nothing_like_it", expect![[r#"cannot plan SQL: line 1, column 15: unknown table "nothing_like_it"; there are: alerts, audit, exemplars, histograms, logs, notifications, plugins, probes, samples, scrapes, series, and metrics.<name> for each metric"#]]).await;
     check(
         "SELECT mod FROM metrics.node_cpu_seconds_total",
         expect![[r#"cannot plan SQL: line 1, column 8: unknown column "mod"; did you mean mode?"#]],

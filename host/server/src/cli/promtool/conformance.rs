@@ -42,9 +42,6 @@ fn rules_with_templates_are_taken_and_refused_as_in_prometheus() {
     }
 }
 
-/// Native histograms cannot be stored yet, and this file has some.
-const WITH_HISTOGRAMS: [&str; 1] = ["unittest.yml"];
-
 #[test]
 fn unit_tests_of_rules_end_as_in_prometheus() {
     let Some((folder, cases)) = cases("rule_tests/cases.jsonl") else { return };
@@ -54,8 +51,7 @@ fn unit_tests_of_rules_end_as_in_prometheus() {
         let check = |names: &[Regex], want: &Value| {
             let problems = test_one(&path, names, file.contains("extrafields"));
             let is_expected = problems.is_empty() == want.as_bool().unwrap();
-            let is_known = WITH_HISTOGRAMS.contains(&file) && problems.iter().all(|problem| problem.contains("native histograms"));
-            assert!(is_expected || is_known, "{case}: {problems:?}");
+            assert!(is_expected, "{case}: {problems:?}");
         };
         match case["filtered"].as_array() {
             None => check(&[], &case["pass"]),

@@ -156,7 +156,7 @@ impl Checker<'_> {
             self.no_urls(&section.sources, path);
         }
         if section.native_histogram_bucket_limit.is_some() || section.native_histogram_min_bucket_factor.is_some() {
-            self.warn(path, "native histograms are not stored; limits for them have no effect");
+            self.warn(path, "native histograms of scrapes are not stored; limits for them have no effect");
         }
         Job {
             name: section.job_name.clone(),
@@ -286,7 +286,7 @@ impl Checker<'_> {
 
     fn warn_of_no_effect(&mut self, section: &ScrapeDefaults, path: &str) {
         if section.scrape_native_histograms == Some(true) || section.convert_classic_histograms_to_nhcb == Some(true) {
-            self.warn(path, "native histograms are not stored: they are counted and left out, classic buckets are kept");
+            self.warn(path, "native histograms of scrapes are not stored: they are counted and left out, classic buckets are kept");
         }
         if section.scrape_failure_log_file.as_ref().is_some_and(|file| !file.is_empty()) {
             self.warn(

@@ -56,7 +56,7 @@ pub(in crate::config) struct ScrapeDefaults {
     pub scrape_protocols: Option<Vec<String>>,
     /// Has no effect.
     pub scrape_failure_log_file: Option<String>,
-    /// Has no effect but to ask for protobuf first: native histograms are not stored.
+    /// Has no effect but to ask for protobuf first: native histograms come in by remote write and OTLP only.
     pub scrape_native_histograms: Option<bool>,
     /// Has no effect.
     pub convert_classic_histograms_to_nhcb: Option<bool>,
@@ -98,9 +98,9 @@ pub(in crate::config) struct ScrapeSection {
     pub scrape_classic_histograms: Option<bool>,
     /// The format of a target that names none.
     pub fallback_scrape_protocol: Option<String>,
-    /// Has no effect: native histograms are not stored.
+    /// Has no effect: native histograms of scrapes are not stored.
     pub native_histogram_bucket_limit: Option<u64>,
-    /// Has no effect: native histograms are not stored.
+    /// Has no effect: native histograms of scrapes are not stored.
     pub native_histogram_min_bucket_factor: Option<f64>,
     /// Rules for targets.
     pub relabel_configs: Vec<Option<RelabelEntry>>,

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use serde::de::{Error, IgnoredAny};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::message::{
@@ -164,11 +164,6 @@ pub(super) fn temporality<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
             _ => Err(D::Error::custom(format!("\"{name}\" is no aggregation temporality"))),
         },
     }
-}
-
-/// As many points as there are, with nothing in them.
-pub(super) fn uncounted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Bytes>, D::Error> {
-    Ok(Vec::<IgnoredAny>::deserialize(deserializer)?.iter().map(|_| Bytes::new()).collect())
 }
 
 fn hexadecimal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {

@@ -1,5 +1,4 @@
-//! The messages of OTLP metrics (opentelemetry-proto 1.3), as far as they are read: no scopes or exponential
-//! buckets. Their JSON form has the same fields under other names; where it differs in more, `json` says how.
+//! The messages of OTLP metrics (opentelemetry-proto 1.3), as far as they are read: no scopes. Their JSON form has the same fields under other names; where it differs in more, `json` says how.
 
 use serde::Deserialize;
 
@@ -105,13 +104,16 @@ pub(super) struct Histogram {
     pub(super) temporality: i32,
 }
 
-/// Buckets of growing width, which are only counted.
+/// Buckets of growing width.
 #[derive(Clone, PartialEq, prost::Message, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Exponential {
-    #[prost(bytes = "bytes", repeated, tag = "1")]
-    #[serde(rename = "dataPoints", deserialize_with = "json::uncounted")]
-    pub(super) points: Vec<bytes::Bytes>,
+    #[prost(message, repeated, tag = "1")]
+    #[serde(rename = "dataPoints")]
+    pub(super) points: Vec<ExponentialPoint>,
+    #[prost(int32, tag = "2")]
+    #[serde(rename = "aggregationTemporality", deserialize_with = "json::temporality")]
+    pub(super) temporality: i32,
 }
 
 /// Quantiles.
@@ -199,6 +201,50 @@ pub(super) enum ExemplarNumber {
     Double(f64),
     #[prost(sfixed64, tag = "6")]
     Int(i64),
+}
+
+/// Buckets of growing width at a time.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ExponentialPoint {
+    #[prost(message, repeated, tag = "1")]
+    pub(super) attributes: Vec<KeyValue>,
+    #[prost(fixed64, tag = "3")]
+    #[serde(rename = "timeUnixNano", deserialize_with = "json::whole")]
+    pub(super) time_ns: u64,
+    #[prost(fixed64, tag = "4")]
+    #[serde(deserialize_with = "json::whole")]
+    pub(super) count: u64,
+    #[prost(double, optional, tag = "5")]
+    #[serde(deserialize_with = "json::maybe_number")]
+    pub(super) sum: Option<f64>,
+    #[prost(sint32, tag = "6")]
+    pub(super) scale: i32,
+    #[prost(fixed64, tag = "7")]
+    #[serde(deserialize_with = "json::whole")]
+    pub(super) zero_count: u64,
+    #[prost(message, optional, tag = "8")]
+    pub(super) positive: Option<ExponentialBuckets>,
+    #[prost(message, optional, tag = "9")]
+    pub(super) negative: Option<ExponentialBuckets>,
+    #[prost(uint32, tag = "10")]
+    pub(super) flags: u32,
+    #[prost(message, repeated, tag = "11")]
+    pub(super) exemplars: Vec<Exemplar>,
+    #[prost(double, tag = "14")]
+    #[serde(deserialize_with = "json::number")]
+    pub(super) zero_threshold: f64,
+}
+
+/// Neighbouring buckets from one on.
+#[derive(Clone, PartialEq, prost::Message, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct ExponentialBuckets {
+    #[prost(sint32, tag = "1")]
+    pub(super) offset: i32,
+    #[prost(uint64, repeated, tag = "2")]
+    #[serde(rename = "bucketCounts", deserialize_with = "json::wholes")]
+    pub(super) counts: Vec<u64>,
 }
 
 /// Quantiles at a time.

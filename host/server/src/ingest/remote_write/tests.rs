@@ -3,6 +3,7 @@
 use cepmon_model::Matcher;
 use cepmon_storage::{SampleScan, StorageOptions};
 
+use super::super::native_histogram::{WireCount, WireHistogram, WireSpan};
 use super::message::Sample;
 use super::*;
 
@@ -134,12 +135,38 @@ fn metadata_reaches_series_that_came_before_it_and_parts_of_a_family() {
 }
 
 #[test]
-fn histograms_are_counted_and_what_is_no_message_is_refused() {
+fn native_histograms_are_stored_and_end_with_a_stale_mark() {
     let fixture = fixture();
-    let histogram = TimeSeries { histograms: vec![Bytes::from_static(b"x")], ..series(&[("__name__", "h")], &[]) };
-    let written = fixture.write(vec![histogram]);
-    assert_eq!((written.histograms, written.samples), (1, 0));
-    assert!(fixture.stored().is_empty());
+    let message = |at: i64, sum: f64, count: u64| {
+        let positive_spans = vec![WireSpan { offset: 1, length: 1 }];
+        let count_field = Some(WireCount::Int(count));
+        let wire = WireHistogram {
+            count: count_field,
+            sum,
+            positive_spans,
+            positive_deltas: vec![count as i64],
+            timestamp: NOW + at,
+            ..WireHistogram::default()
+        };
+        Bytes::from(wire.encode_to_vec())
+    };
+    let body = |histograms: Vec<Bytes>| vec![TimeSeries { histograms, ..series(&[("__name__", "h")], &[]) }];
+    let written = fixture.write(body(vec![message(0, 1.5, 2), message(10, 3.0, 4), message(20, stale_nan(), 0)]));
+    assert_eq!((written.histograms, written.stored_histograms, written.refused(), written.stored_samples()), (3, 2, 0, 1));
+    let scan = SampleScan { matchers: vec![Matcher::equal("__name__", "h")], start: NOW, end: NOW + 100 };
+    let stored = fixture.storage.snapshot().scan_samples(&scan).unwrap().next().unwrap().unwrap();
+    let histograms: Vec<_> = stored.histograms.iter().map(|sample| (sample.timestamp - NOW, sample.histogram.count)).collect();
+    assert_eq!(histograms, [(0, 2.0), (10, 4.0)]);
+    assert_eq!(stored.timestamps, [NOW + 20]);
+    // Once more, and what is none.
+    let written = fixture.write(body(vec![message(10, 3.0, 4), Bytes::from_static(b"x"), message(3_600_000, 1.0, 1)]));
+    assert_eq!((written.stored_histograms, written.refused(), written.stored_samples()), (1, 2, 0));
+    assert!(written.problem.unwrap().starts_with("series h: a histogram that cannot be read: "));
+}
+
+#[test]
+fn what_is_no_message_is_refused() {
+    let fixture = fixture();
     let error = fixture.receiver.write(Bytes::from_static(b"\x0a\xff"), Version::One, NOW).unwrap_err();
     assert!(error.to_string().starts_with("cannot read the body as the message that its headers name: "), "{error}");
 }

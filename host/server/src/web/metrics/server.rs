@@ -17,7 +17,7 @@ pub(crate) fn write_server(page: &mut Exposition, stats: &ServerStats) {
         ("cepmon_refused_samples_total", "Samples of scrapes that storage refused as conflicting or too old.", &stats.refused_samples),
         ("cepmon_remote_write_samples_total", "Samples received by remote write.", &stats.received_samples),
         ("cepmon_remote_write_refused_samples_total", "Those that were not stored.", &stats.refused_received_samples),
-        ("cepmon_remote_write_dropped_histograms_total", "Native histograms received; none is stored.", &stats.dropped_histograms),
+        ("cepmon_remote_write_histograms_total", "Native histograms received and stored.", &stats.received_histograms),
         ("cepmon_exemplars_total", "Exemplars of scrapes and remote write that were stored.", &stats.exemplars),
         ("cepmon_refused_exemplars_total", "Those that were not: labels too long, a time of the future.", &stats.refused_exemplars),
         ("cepmon_log_lines_total", "Log lines read.", &stats.log_lines),

@@ -80,6 +80,10 @@ fn samples(snapshot: &Snapshot, scans: &[SampleScan], external: &LabelSet) -> Re
         let mut result = QueryResult::default();
         for series in snapshot.scan_samples(scan).map_err(WebError::Storage)? {
             let SeriesSamples { labels, timestamps, values, .. } = series.map_err(WebError::Storage)?;
+            // Native histograms are left out.
+            if values.is_empty() {
+                continue;
+            }
             room = room.checked_sub(values.len()).ok_or_else(|| {
                 ApiError::BadData(format!("exceeded sample limit ({MAX_SAMPLES}); ask for less, or accept STREAMED_XOR_CHUNKS"))
             })?;

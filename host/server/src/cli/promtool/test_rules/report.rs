@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-use cepmon_model::LabelSet;
+use cepmon_model::{LabelSet, SampleValue};
+use cepmon_query::notation::print_histogram;
 
 use crate::cli::promtool::go_text;
 
@@ -17,7 +18,7 @@ pub(super) struct ShownAlert {
 #[derive(Debug, Clone)]
 pub(super) struct ShownSample {
     pub(super) labels: LabelSet,
-    pub(super) value: f64,
+    pub(super) value: SampleValue,
 }
 
 /// Two lines, `exp` and `got`, if the alerts are not the same.
@@ -52,7 +53,14 @@ pub(super) fn samples_differ(
         let is_next = is_fuzzy && (left.next_up() == right || left.next_down() == right);
         left == right || (left.is_nan() && right.is_nan()) || is_next
     };
-    let is_same = |(left, right): (&ShownSample, &ShownSample)| left.labels == right.labels && is_same_value(left.value, right.value);
+    let is_same = |(left, right): (&ShownSample, &ShownSample)| {
+        left.labels == right.labels
+            && match (&left.value, &right.value) {
+                (SampleValue::Float(left), SampleValue::Float(right)) => is_same_value(*left, *right),
+                (SampleValue::Histogram(left), SampleValue::Histogram(right)) => print_histogram(left) == print_histogram(right),
+                _ => false,
+            }
+    };
     if expected.len() == got.len() && expected.iter().zip(&got).all(is_same) {
         return None;
     }
@@ -79,7 +87,11 @@ fn alerts_text(alerts: &[ShownAlert]) -> String {
 }
 
 fn sample_text(sample: &ShownSample) -> String {
-    format!("{} {}", go_text::labels(&sample.labels), go_text::exponent(sample.value))
+    let value = match &sample.value {
+        SampleValue::Float(value) => go_text::exponent(*value),
+        SampleValue::Histogram(histogram) => print_histogram(histogram),
+    };
+    format!("{} {value}", go_text::labels(&sample.labels))
 }
 
 fn samples_text(samples: &[ShownSample]) -> String {
@@ -113,7 +125,7 @@ mod tests {
     use super::*;
 
     fn sample(name: &str, value: f64) -> ShownSample {
-        ShownSample { labels: LabelSet::from_pairs([("__name__", name)]), value }
+        ShownSample { labels: LabelSet::from_pairs([("__name__", name)]), value: SampleValue::Float(value) }
     }
 
     #[test]

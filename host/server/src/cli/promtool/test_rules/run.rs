@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use cepmon_alert::Evaluate;
 use cepmon_alert::rule::{AlertState, CheckOptions, Context, RuleGroup, RuleHealth, check_rule_file};
-use cepmon_model::{LabelSet, TimestampMs};
-use cepmon_query::SampleValue;
-use cepmon_query::notation::{expand_values, parse_labels};
+use cepmon_model::{LabelSet, SampleValue, TimestampMs};
+use cepmon_query::notation::{expand_values, parse_histogram, parse_labels};
 
 use super::file::{AlertTest, ExprTest, Span, TestGroup, UnitTestFile};
 use super::report::{ShownAlert, ShownSample, alerts_differ, samples_differ};
@@ -27,7 +26,7 @@ pub(super) struct Suite<'a> {
 }
 
 /// A value that will be visible from a time on.
-type Pending = (TimestampMs, usize, f64);
+type Pending = (TimestampMs, usize, SampleValue);
 
 impl Suite<'_> {
     /// What is wrong, in order; nothing if the group passes.
@@ -97,12 +96,8 @@ impl Suite<'_> {
             let values = expand_values(&input.values).map_err(|problem| format!("series {:?}: {problem}", input.series))?;
             let index = series.len();
             for (place, value) in (0i64..).zip(values) {
-                match value {
-                    None => {}
-                    Some(SampleValue::Float(value)) => pending.push((group.start_timestamp.0 + place * interval, index, value)),
-                    Some(SampleValue::Histogram(_)) => {
-                        return Err(format!("series {:?}: native histograms are not supported yet; take the series out", input.series));
-                    }
+                if let Some(value) = value {
+                    pending.push((group.start_timestamp.0 + place * interval, index, value));
                 }
             }
             series.push(labels);
@@ -154,12 +149,16 @@ impl Suite<'_> {
         };
         let mut expected = Vec::new();
         for sample in &test.exp_samples {
-            if sample.histogram.is_some() {
-                return place("native histograms are not supported yet; take the sample out".to_owned());
-            }
+            let value = match &sample.histogram {
+                None => SampleValue::Float(sample.value.0),
+                Some(text) => match parse_histogram(text) {
+                    Ok(histogram) => SampleValue::of(histogram),
+                    Err(problem) => return place(format!("histogram {}: {problem}", go_text::quoted(text))),
+                },
+            };
             let text = if sample.labels.trim().is_empty() { "{}" } else { sample.labels.trim() };
             match parse_labels(text) {
-                Ok(labels) => expected.push(ShownSample { labels, value: sample.value.0 }),
+                Ok(labels) => expected.push(ShownSample { labels, value }),
                 Err(problem) => return place(format!("labels {}: {problem}", go_text::quoted(&sample.labels))),
             }
         }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cepmon_alert::{AlertTransition, BoxError, Evaluate, NotificationAttempt, Record, VectorSample};
-use cepmon_model::{Clock, LabelSet, Sleep, TimestampMs};
+use cepmon_model::{Clock, LabelSet, SampleValue, Sleep, TimestampMs};
 use cepmon_query::{Engine, EngineOptions, MemorySource};
 
 use crate::alerting::{check_rule_expression, rule_vector};
@@ -23,8 +23,8 @@ impl World {
         Self { source: Mutex::default(), engine }
     }
 
-    pub(super) fn push(&self, labels: &LabelSet, timestamp: TimestampMs, value: f64) {
-        self.source().push(labels, timestamp, value);
+    pub(super) fn push(&self, labels: &LabelSet, timestamp: TimestampMs, value: SampleValue) {
+        self.source().push_sample(labels, timestamp, value);
     }
 
     fn source(&self) -> MutexGuard<'_, MemorySource> {
@@ -44,9 +44,9 @@ impl Evaluate for World {
 
 /// State is not asked for again: each test begins anew.
 impl Record for World {
-    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, f64)]) -> Result<(), BoxError> {
+    fn append_samples(&self, samples: &[(LabelSet, TimestampMs, SampleValue)]) -> Result<(), BoxError> {
         let mut source = self.source();
-        samples.iter().for_each(|(labels, at, value)| source.push(labels, *at, *value));
+        samples.iter().for_each(|(labels, at, value)| source.push_sample(labels, *at, value.clone()));
         Ok(())
     }
 
