@@ -295,3 +295,28 @@ fn expressions_are_edited() {
     assert_eq!(run(&set).0, "up{job=~\"a|b\"} / sum(rate(b{job=~\"a|b\"}[5m]))\n");
     assert_eq!(run(&["--experimental", "promql", "label-matchers", "delete", "up{a='1',b='2'}", "a"]).0, "up{b=\"2\"}\n");
 }
+
+#[test]
+fn targets_of_a_job_are_shown_before_and_after_its_rules() {
+    let Some(pair) = Pair::new() else { return };
+    pair.file(
+        "prometheus.yml",
+        "scrape_configs:\n\
+         - job_name: web\n\
+         \u{20} static_configs: [{targets: ['a:80', 'b:81', 'c'], labels: {zone: x}}]\n\
+         \u{20} relabel_configs: [{source_labels: [__address__], regex: 'b.*', action: drop}, {source_labels: [zone], target_label: z}]\n\
+         - job_name: files\n\
+         \u{20} params: {a: [b]}\n\
+         \u{20} file_sd_configs: [{files: ['files.json']}]\n",
+    );
+    pair.file("files.json", "[{\"targets\": [\"f:1\", \"f:2\"], \"labels\": {\"q\": \"r\"}}]");
+    for job in ["web", "files"] {
+        let [ours, theirs] = [&pair.ours, &pair.theirs].map(|program| {
+            let outcome = pair.run(program, &["check", "service-discovery", "prometheus.yml", job, "--timeout=1s"], "");
+            (outcome.stdout, outcome.code)
+        });
+        assert_eq!(ours, theirs, "{job}");
+    }
+    pair.assert_same(&["check", "service-discovery", "prometheus.yml", "none"], "");
+    pair.assert_same(&["check", "service-discovery", "none.yml", "web"], "");
+}

@@ -8,4 +8,4 @@ pub(crate) mod discovery;
 mod tests;
 
 pub(crate) use group::{ADDRESS, TargetGroup};
-pub(crate) use resolve::{Resolved, Target, resolve};
+pub(crate) use resolve::{Resolved, Target, discovered, relabelled, resolve};

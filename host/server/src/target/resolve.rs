@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cepmon_model::{LabelSet, format_duration, parse_duration, relabel};
+use cepmon_model::{LabelSet, LabelSetBuilder, format_duration, parse_duration, relabel};
 use url::form_urlencoded;
 
 use super::group::{ADDRESS, TargetGroup};
@@ -66,52 +66,16 @@ pub(crate) fn resolve(job: &Job, group: &TargetGroup, is_static: bool) -> Vec<Re
 
 fn resolve_one(job: &Job, group: &TargetGroup, own: &LabelSet, is_static: bool) -> Resolved {
     let discovered = discovered(job, group, own);
-    let mut labels = discovered.to_builder();
-    if !relabel(&job.relabel, &mut labels) {
-        return Resolved::Dropped { discovered };
-    }
-    let invalid = |problem: String| Resolved::Invalid { discovered: discovered.clone(), problem };
-    let mut address = labels.get(ADDRESS).unwrap_or_default().to_owned();
-    let scheme = labels.get(SCHEME).unwrap_or_default().to_owned();
-    if job.is_classic() {
-        if address.is_empty() {
-            return invalid("it has no address".to_owned());
-        }
-        if address.contains('/') {
-            return invalid(format!("\"{address}\" is no host; wanted host:port"));
-        }
-        if !has_port(&address) {
-            match scheme.as_str() {
-                "http" | "" => address.push_str(":80"),
-                "https" => address.push_str(":443"),
-                other => return invalid(format!("the scheme \"{other}\" is neither http nor https")),
-            }
-            labels.set(ADDRESS, &address);
-        }
-    }
-    let span = |name| labels.get(name).unwrap_or_default();
-    let (interval, timeout) = match (parse_duration(span(INTERVAL)), parse_duration(span(TIMEOUT))) {
-        (Ok(interval), Ok(timeout)) => (interval, timeout),
-        (Err(error), _) | (_, Err(error)) => return invalid(error.to_string()),
+    let Relabelled { mut labels, interval, timeout } = match relabelled(job, &discovered) {
+        Ok(Some(relabelled)) => relabelled,
+        Ok(None) => return Resolved::Dropped { discovered },
+        Err(problem) => return Resolved::Invalid { discovered, problem },
     };
-    if interval.is_zero() || timeout.is_zero() {
-        return invalid("its interval and its time-out must be longer than zero".to_owned());
-    }
-    if timeout > interval {
-        return invalid(format!("its time-out {} is longer than its interval {}", format_duration(timeout), format_duration(interval)));
-    }
+    let get = |name| labels.get(name).unwrap_or_default();
+    let (address, scheme) = (get(ADDRESS).to_owned(), get(SCHEME).to_owned());
     let parameters = parameters(job, labels.iter());
-    let path = labels.get(METRICS_PATH).unwrap_or_default();
-    let url = job.is_classic().then(|| scrape_url(&scheme, &address, path, &parameters));
-    labels.retain(|name| !name.starts_with(META_PREFIX));
-    if labels.get("instance").is_none() && !address.is_empty() {
-        labels.set("instance", &address);
-    }
+    let url = job.is_classic().then(|| scrape_url(&scheme, &address, get(METRICS_PATH), &parameters));
     labels.retain(|name| !name.starts_with(INTERNAL_PREFIX));
-    let invalid_name = labels.iter().map(|(name, _)| name).find(|name| !job.names.is_label_name(name));
-    if let Some(name) = invalid_name {
-        return invalid(format!("\"{name}\" cannot be a label's name"));
-    }
     let is_written = is_static || job.relabel.iter().any(|rule| rule.entry().replacement.as_ref() == Some(&address));
     let parameters = parameters.into_iter().flat_map(|(name, values)| values.into_iter().map(move |value| (name.clone(), value)));
     Resolved::Target(Box::new(Target {
@@ -126,8 +90,62 @@ fn resolve_one(job: &Job, group: &TargetGroup, own: &LabelSet, is_static: bool) 
     }))
 }
 
+/// A target's labels after the rules, those for the job among them (`__address__`, `__scheme__`, …).
+#[derive(Debug)]
+pub(crate) struct Relabelled {
+    pub(crate) labels: LabelSetBuilder,
+    interval: Duration,
+    timeout: Duration,
+}
+
+/// The labels that rules make of discovered ones; nothing if they drop the target, and what is wrong with it if it cannot be scraped.
+pub(crate) fn relabelled(job: &Job, discovered: &LabelSet) -> Result<Option<Relabelled>, String> {
+    let mut labels = discovered.to_builder();
+    if !relabel(&job.relabel, &mut labels) {
+        return Ok(None);
+    }
+    let mut address = labels.get(ADDRESS).unwrap_or_default().to_owned();
+    let scheme = labels.get(SCHEME).unwrap_or_default().to_owned();
+    if job.is_classic() {
+        if address.is_empty() {
+            return Err("it has no address".to_owned());
+        }
+        if address.contains('/') {
+            return Err(format!("\"{address}\" is no host; wanted host:port"));
+        }
+        if !has_port(&address) {
+            match scheme.as_str() {
+                "http" | "" => address.push_str(":80"),
+                "https" => address.push_str(":443"),
+                other => return Err(format!("the scheme \"{other}\" is neither http nor https")),
+            }
+            labels.set(ADDRESS, &address);
+        }
+    }
+    let span = |name| labels.get(name).unwrap_or_default();
+    let (interval, timeout) = match (parse_duration(span(INTERVAL)), parse_duration(span(TIMEOUT))) {
+        (Ok(interval), Ok(timeout)) => (interval, timeout),
+        (Err(error), _) | (_, Err(error)) => return Err(error.to_string()),
+    };
+    if interval.is_zero() || timeout.is_zero() {
+        return Err("its interval and its time-out must be longer than zero".to_owned());
+    }
+    if timeout > interval {
+        return Err(format!("its time-out {} is longer than its interval {}", format_duration(timeout), format_duration(interval)));
+    }
+    labels.retain(|name| !name.starts_with(META_PREFIX));
+    if labels.get("instance").is_none() && !address.is_empty() {
+        labels.set("instance", &address);
+    }
+    let stored = labels.iter().map(|(name, _)| name).filter(|name| !name.starts_with(INTERNAL_PREFIX));
+    if let Some(name) = stored.into_iter().find(|name| !job.names.is_label_name(name)) {
+        return Err(format!("\"{name}\" cannot be a label's name"));
+    }
+    Ok(Some(Relabelled { labels, interval, timeout }))
+}
+
 /// Labels before the rules: what the discovery says, then what the job says.
-fn discovered(job: &Job, group: &TargetGroup, own: &LabelSet) -> LabelSet {
+pub(crate) fn discovered(job: &Job, group: &TargetGroup, own: &LabelSet) -> LabelSet {
     let mut labels = group.labels.to_builder();
     for (name, value) in own.iter() {
         labels.set(name, value);

@@ -5,6 +5,7 @@ mod check_config;
 mod check_metrics;
 mod check_rules;
 mod check_server;
+mod check_service_discovery;
 mod check_web_config;
 #[cfg(test)]
 mod conformance;
@@ -81,6 +82,8 @@ enum CheckCommand {
     Rules(check_rules::RulesArgs),
     /// Pass Prometheus metrics over stdin to lint them for consistency and correctness
     Metrics(check_metrics::MetricsArgs),
+    /// Perform service discovery for the given job name and report the results, including relabeling
+    ServiceDiscovery(check_service_discovery::DiscoveryArgs),
     /// Check if the server is healthy
     Healthy(check_server::ServerArgs),
     /// Check if the server is ready
@@ -146,6 +149,7 @@ fn run(promtool: Promtool, output: &mut Output) -> anyhow::Result<u8> {
         Command::Check(CheckCommand::WebConfig(args)) => Ok(check_web_config::run(&args)),
         Command::Check(CheckCommand::Rules(args)) => check_rules::run(&args, output),
         Command::Check(CheckCommand::Metrics(args)) => check_metrics::run(&args, output),
+        Command::Check(CheckCommand::ServiceDiscovery(args)) => check_service_discovery::run(&args, output),
         Command::Check(CheckCommand::Healthy(args)) => check_server::run(&args, "/-/healthy"),
         Command::Check(CheckCommand::Ready(args)) => check_server::run(&args, "/-/ready"),
         Command::Query(args) => query::run(&args, output),
