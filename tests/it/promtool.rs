@@ -320,3 +320,35 @@ fn targets_of_a_job_are_shown_before_and_after_its_rules() {
     pair.assert_same(&["check", "service-discovery", "prometheus.yml", "none"], "");
     pair.assert_same(&["check", "service-discovery", "none.yml", "web"], "");
 }
+
+#[test]
+fn what_rules_would_have_recorded_is_put_into_a_directory() {
+    let Some(pair) = Pair::new() else { return };
+    let host = Host::with_config("scrape_configs: []\n");
+    let text: String = (0..=20).map(|step| format!("m{{job=\"a\",n=\"1\"}} {step} {}\n", 1_700_000_000 + step * 30)).collect();
+    host.write_file("history.txt", &format!("{text}# EOF\n"));
+    let server = format!("http://{}", host.address());
+    assert_eq!(host.run(&["import", "openmetrics", "history.txt", "--url", &server]).code, Some(0));
+    pair.file(
+        "rules.yml",
+        "groups: [{name: a, interval: 60s, rules: [{record: 'job:m:twice', expr: sum by (job) (m) * 2, labels: {team: x}}, {alert: A, expr: m > 1}]}]\n",
+    );
+    let times = ["--start=1700000100", "--end=1700000300"];
+    let url = format!("--url={server}");
+    let made =
+        pair.run(&pair.ours, &["tsdb", "create-blocks-from", "rules", times[0], times[1], &url, "--output-dir=made", "rules.yml"], "");
+    assert_eq!((made.code, made.stdout.as_str()), (Some(0), "imported 4 samples, 4 of them new\n"), "{}", made.stderr);
+    let dumped = pair.run(&pair.ours, &["tsdb", "dump", "made"], "");
+    // Every minute on the minute, as the group's interval says.
+    let line = |value: i64, at: i64| format!("{{__name__=\"job:m:twice\", job=\"a\", team=\"x\"}} {value} {at}\n");
+    let want: String =
+        [(6, 100), (10, 160), (14, 220), (18, 280)].map(|(value, after)| line(value, 1_700_000_000_000 + after * 1000)).concat();
+    assert_eq!(dumped.stdout, want);
+    pair.assert_same(&["tsdb", "create-blocks-from", "rules", "--start=10", "--end=5", "rules.yml"], "");
+    let refused = pair.run(
+        &pair.ours,
+        &["tsdb", "create-blocks-from", "rules", "--start=1", "--end=70", "--url=http://localhost:1", "rules.yml"],
+        "",
+    );
+    assert!(refused.code == Some(1) && refused.stderr.contains("job:m:twice"), "{}", refused.stderr);
+}

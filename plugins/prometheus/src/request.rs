@@ -8,10 +8,12 @@ use crate::settings::{Protocol, Settings};
 const USER_AGENT: &str = concat!("cepmon/", env!("CARGO_PKG_VERSION"));
 const MAX_REDIRECTS: u8 = 10;
 
-/// The request of one scrape. The host asks for gzip and undoes it.
+/// The request of one scrape. The host asks for gzip and undoes it, unless the job says that compression is not wanted.
 #[must_use]
 pub fn scrape(target: &Target, settings: &Settings) -> Request {
-    Request::get(url(target, settings))
+    let request = Request::get(url(target, settings));
+    let request = if settings.enable_compression { request } else { request.header("Accept-Encoding", "identity") };
+    request
         .header("Accept", accept(settings))
         .header("User-Agent", USER_AGENT)
         .header("X-Prometheus-Scrape-Timeout-Seconds", target.timeout.as_secs_f64().to_string())

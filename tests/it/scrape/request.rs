@@ -21,6 +21,7 @@ scrape_configs:
 - job_name: headers
   http_headers: {{X-Team: {{values: [a]}}, X-Key: {{secrets: [hunter2]}}}}
   params: {{q: ['x y']}}
+  enable_compression: false
   scrape_protocols: [PrometheusText0.0.4]
   static_configs: [{{targets: ['{}']}}]
 ",
@@ -39,6 +40,7 @@ scrape_configs:
     has(&file, "authorization: Bearer hunter2\r\n");
     has(&headers, "GET /metrics?q=x+y HTTP/1.1\r\n");
     has(&headers, "x-team: a\r\n");
+    has(&headers, "accept-encoding: identity\r\n");
     has(&headers, "x-key: hunter2\r\n");
     has(&headers, "accept: text/plain;version=0.0.4;q=0.6,*/*;q=0.5\r\n");
     host.write_file("token.txt", "other");

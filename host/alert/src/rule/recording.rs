@@ -19,18 +19,23 @@ pub struct RecordingRule {
 }
 
 impl RecordingRule {
+    /// The labels that a series of the expression is recorded with.
+    pub fn recorded(&self, labels: &LabelSet) -> LabelSet {
+        let mut labels = labels.to_builder();
+        labels.set(METRIC_NAME, &self.name);
+        for (name, value) in &self.labels {
+            labels.set(name, value);
+        }
+        labels.build()
+    }
+
     /// The series that the rule gives at a time.
     pub(crate) fn evaluate(&self, at: TimestampMs, limit: Option<usize>, context: &Context) -> Result<Vec<(LabelSet, SampleValue)>, Error> {
         let samples = context.evaluate.instant(&self.expr, at).map_err(|source| Error::Evaluate { rule: self.name.clone(), source })?;
         let mut seen = HashSet::new();
         let mut results = Vec::with_capacity(samples.len());
         for sample in samples {
-            let mut labels = sample.labels.to_builder();
-            labels.set(METRIC_NAME, &self.name);
-            for (name, value) in &self.labels {
-                labels.set(name, value);
-            }
-            let labels = labels.build();
+            let labels = self.recorded(&sample.labels);
             if !seen.insert(labels.clone()) {
                 return Err(Error::Duplicate { rule: self.name.clone(), labels: labels.to_string() });
             }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use cepmon_import::{Findings, Selection};
-use cepmon_model::{Clock, TimestampMs, format_duration, parse_duration};
+use cepmon_model::{Clock, LabelSet, Sample, TimestampMs, format_duration, parse_duration};
 use cepmon_storage::utc;
 use clap::{Args, Subcommand};
 
@@ -68,6 +68,21 @@ pub(super) fn import_openmetrics(file: &Path, data_dir: &Path) -> anyhow::Result
     let found = openmetrics::import(file, &Selection::default(), &mut destination)?;
     destination.finish()?;
     Ok(format!("imported {} samples{}", found.samples, destination.outcome()))
+}
+
+/// Puts series into a data directory; gives a line about them.
+pub(super) fn import_series(
+    data_dir: &Path,
+    fill: impl FnOnce(&mut dyn FnMut(&LabelSet, &[Sample]) -> anyhow::Result<()>) -> anyhow::Result<()>,
+) -> anyhow::Result<String> {
+    let mut destination = Destination::directory(data_dir)?;
+    let mut count = 0;
+    fill(&mut |labels, samples| {
+        count += samples.len();
+        destination.take(labels, samples)
+    })?;
+    destination.finish()?;
+    Ok(format!("imported {count} samples{}", destination.outcome()))
 }
 
 impl ImportOptions {

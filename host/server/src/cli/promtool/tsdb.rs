@@ -1,6 +1,7 @@
 //! `promtool tsdb`: what is in a data directory of cepmon that no server uses, and OpenMetrics text into one.
 
 mod analyze;
+mod from_rules;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,8 @@ pub(super) struct ListArgs {
 pub(super) enum CreateCommand {
     /// Import samples from OpenMetrics input into a data directory
     Openmetrics(CreateArgs),
+    /// Create blocks of data for new recording rules
+    Rules(from_rules::FromRulesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +108,7 @@ pub(super) fn run(command: &TsdbCommand, output: &mut Output) -> anyhow::Result<
                 writeln!(output, "{summary}")?;
             }
         }
+        TsdbCommand::CreateBlocksFrom(CreateCommand::Rules(args)) => return from_rules::run(args, output),
     }
     Ok(SUCCESS)
 }
