@@ -27,7 +27,7 @@ pub use block::schema::{MAX_PROMOTED_FIELDS, PROMOTED_PREFIX, label_map_type, lo
 pub use compact::{Deletion, DeletionReport};
 pub use dir::fault::{FAULT_POINTS, FaultAction, Faults, REWRITE_FAULT_POINTS};
 pub use error::Error;
-pub use options::{FsyncPolicy, Retention, StorageOptions};
+pub use options::{FsyncPolicy, HEAD_MAX_BYTES, Retention, StorageOptions};
 pub use scan::{Cardinality, LabelScan, LogScan, SampleScan, SeriesInfo, SeriesSamples, Snapshot};
 pub use storage::{
     AppendOutcome, CompactionReport, FlushReport, LogEntry, MaintainReport, OpenReport, SampleBlock, SavedSnapshot, SeriesRef, SetAside,

@@ -29,8 +29,6 @@ pub use remote::OtherAlertmanagers;
 
 /// Prometheus's default (2.48).
 const EVALUATION_INTERVAL: Duration = Duration::from_secs(60);
-/// Recent samples in memory; over it they are written to Parquet.
-const HEAD_MAX_BYTES: u64 = 64 << 20;
 /// Loopback only: there is no authentication yet.
 const DEFAULT_LISTEN: &str = "127.0.0.1:9090";
 
@@ -176,7 +174,7 @@ pub(super) fn check(file: &ConfigFile, root: &Node, base_dir: &Path, others: &mu
         alertmanager_file: file.alerting.config_file.as_ref().map(|path| base_dir.join(path)),
         log_sources,
         storage: StorageConfig {
-            head_max_bytes: file.storage.head_max_bytes.map_or(HEAD_MAX_BYTES, |bytes| bytes.0),
+            head_max_bytes: file.storage.head_max_bytes.map_or(cepmon_storage::HEAD_MAX_BYTES, |bytes| bytes.0),
             fsync_always,
             metrics: metrics_retention(&file.storage),
             logs: retention(&file.storage.retention.logs),

@@ -103,7 +103,7 @@ pub(in crate::config) struct LogSourceSection {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::config) struct StorageSection {
-    /// Memory of recent samples before they are written to Parquet; 64MiB.
+    /// Memory of recent samples before they are written to Parquet; 48MiB.
     pub head_max_bytes: Option<Bytes>,
     /// When the log reaches the disk: `every_second` or `always`.
     pub fsync: Option<String>,
