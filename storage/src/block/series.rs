@@ -119,8 +119,8 @@ impl MetricSummary {
     }
 }
 
-/// A series file in memory: which series match, and where their rows are. Positions are rows of the series file, so their order is the
-/// order of labels and of samples.
+/// Series of a block in memory, all of them or those of one metric: which ones match, and where their rows are. They are numbered in the
+/// order of the series file, which is the order of labels and of samples.
 #[derive(Debug)]
 pub(crate) struct BlockIndex {
     index: LabelIndex,
@@ -131,8 +131,18 @@ pub(crate) struct BlockIndex {
 
 impl BlockIndex {
     pub(crate) fn read(file: &BlockFile) -> Result<Self, Error> {
+        Self::of_rows(SeriesRows::open(file)?)
+    }
+
+    /// The series of one metric alone.
+    pub(crate) fn read_metric(file: &BlockFile, metric: &str) -> Result<Self, Error> {
+        let is_meant = |row: &Result<SeriesRow, Error>| row.as_ref().map_or(true, |row| row.labels.metric_name() == metric);
+        Self::of_rows(SeriesRows::open_around(file, metric)?.filter(is_meant))
+    }
+
+    fn of_rows(rows: impl Iterator<Item = Result<SeriesRow, Error>>) -> Result<Self, Error> {
         let mut index = Self { index: LabelIndex::default(), ids: Vec::new(), places: Vec::new(), metadata: Vec::new() };
-        for (position, row) in (0u32..).zip(SeriesRows::open(file)?) {
+        for (position, row) in (0u32..).zip(rows) {
             let row = row?;
             index.index.insert(position, &row.labels);
             index.ids.push(row.id);

@@ -1,14 +1,17 @@
-//! Reading a series file row by row, in the order of labels, with one decoded batch in memory.
+//! Reading a series file row by row, in the order of labels, with one decoded batch in memory: all of it, or the pages of one metric.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMillisecondType, UInt64Type};
 use cepmon_model::{LabelSet, METRIC_NAME, MetricKind, MetricMetadata, SeriesId};
 use hashbrown::HashMap;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection};
+use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::block_file::BlockFile;
+use super::file::read_footer;
 use super::series::{BATCH_ROWS, RowPlace, SeriesRow};
 use crate::Error;
 
@@ -31,6 +34,18 @@ impl SeriesRows {
         Ok(Self { file: file.clone(), batches, decoded: Vec::new().into_iter(), distinct: HashMap::new() })
     }
 
+    /// The rows of the pages that a metric's series lie in: they are among its neighbours'.
+    pub(crate) fn open_around(file: &BlockFile, metric: &str) -> Result<Self, Error> {
+        let footer = read_footer(file)?;
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file.open()?, footer.clone()).with_batch_size(BATCH_ROWS);
+        if let Some(ranges) = rows_around(&footer, metric) {
+            let total = usize::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
+            builder = builder.with_row_selection(RowSelection::from_consecutive_ranges(ranges.into_iter(), total));
+        }
+        let batches = builder.build().map_err(file.failure())?;
+        Ok(Self { file: file.clone(), batches, decoded: Vec::new().into_iter(), distinct: HashMap::new() })
+    }
+
     fn next_row(&mut self) -> Result<Option<SeriesRow>, Error> {
         loop {
             if let Some(row) = self.decoded.next() {
@@ -49,6 +64,37 @@ impl Iterator for SeriesRows {
     fn next(&mut self) -> Option<Self::Item> {
         self.next_row().transpose()
     }
+}
+
+/// The rows of the pages whose least and greatest name have a metric's between them; nothing if the page index does not say.
+fn rows_around(footer: &ArrowReaderMetadata, metric: &str) -> Option<Vec<Range<usize>>> {
+    let metadata = footer.metadata();
+    let columns = metadata.file_metadata().schema_descr().columns();
+    let column = columns.iter().position(|column| column.name() == "metric")?;
+    let (indexes, offsets) = (metadata.column_index()?, metadata.offset_index()?);
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut group_start = 0;
+    for (number, group) in metadata.row_groups().iter().enumerate() {
+        let group_end = group_start + usize::try_from(group.num_rows()).ok()?;
+        let ColumnIndexMetaData::BYTE_ARRAY(index) = indexes.get(number)?.get(column)? else { return None };
+        let locations = offsets.get(number)?.get(column)?.page_locations();
+        for (page, location) in locations.iter().enumerate() {
+            let start = group_start + usize::try_from(location.first_row_index).ok()?;
+            let next = locations.get(page + 1).map(|next| usize::try_from(next.first_row_index));
+            let end = next.transpose().ok()?.map_or(group_end, |next| group_start + next);
+            // A long name's bound is cut in the index, to one that is still a bound.
+            let is_above = index.min_value(page).is_some_and(|least| least > metric.as_bytes());
+            let is_below = index.max_value(page).is_some_and(|most| most < metric.as_bytes());
+            if !is_above && !is_below {
+                match ranges.last_mut() {
+                    Some(last) if last.end == start => last.end = end,
+                    _ => ranges.push(start..end),
+                }
+            }
+        }
+        group_start = group_end;
+    }
+    Some(ranges)
 }
 
 fn decode(batch: &RecordBatch, distinct: &mut HashMap<(String, String, String), Arc<MetricMetadata>>) -> Option<Vec<SeriesRow>> {
@@ -82,4 +128,45 @@ fn decode(batch: &RecordBatch, distinct: &mut HashMap<(String, String, String), 
         decoded.push(SeriesRow { id: SeriesId(ids[row]), labels, metadata: Arc::clone(metadata), place });
     }
     Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::series::{BlockIndex, SeriesWriter};
+    use crate::dir::manifest::{BlockEntry, BlockKind};
+
+    #[test]
+    fn the_pages_around_a_metric_hold_all_of_its_series_and_few_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("series.parquet");
+        // Names beyond the bytes that a page index keeps of them, and a metric of more than a page.
+        let long = "a".repeat(100);
+        let metrics =
+            [(format!("{long}x"), 9), (format!("{long}y"), 4090), ("m".to_owned(), 9000), ("n".to_owned(), 1), ("z".to_owned(), 5)];
+        let mut writer = SeriesWriter::create(path.clone()).unwrap();
+        let mut rows = 0;
+        for (metric, count) in &metrics {
+            for number in 0..*count {
+                let labels = LabelSet::from_pairs([("__name__", metric.as_str()), ("n", &format!("{number:05}"))]);
+                let place = RowPlace { first_row: rows, rows: 1, min_ts: 1, max_ts: 1 };
+                writer.push(SeriesRow { id: SeriesId(rows), labels, metadata: Arc::default(), place }).unwrap();
+                rows += 1;
+            }
+        }
+        writer.finish().unwrap();
+        let entry = BlockEntry { name: "1".to_owned(), kind: BlockKind::Metrics, rows, min_ts: 1, max_ts: 1, bytes: 0, level: 0 };
+        let file = BlockFile::new(path, entry);
+        let mut first = 0;
+        for (metric, count) in &metrics {
+            let index = BlockIndex::read_metric(&file, metric).unwrap();
+            assert_eq!(index.series_count(), *count);
+            let ids: Vec<u64> = (0..*count as u32).map(|position| index.id(position).0).collect();
+            assert_eq!(ids, (first..first + *count as u64).collect::<Vec<_>>());
+            first += *count as u64;
+        }
+        assert_eq!(BlockIndex::read_metric(&file, "b").unwrap().series_count(), 0);
+        let read = |metric: &str| SeriesRows::open_around(&file, metric).unwrap().count();
+        assert_eq!((read("z"), read("b"), read("0")), (rows as usize % BATCH_ROWS, BATCH_ROWS, 0));
+    }
 }

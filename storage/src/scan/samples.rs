@@ -64,7 +64,7 @@ fn in_order_of_time(mut blocks: Vec<Arc<Block>>) -> Vec<Arc<Block>> {
 
 impl BlockSource {
     fn open(shared: &Shared, block: &Arc<Block>, matchers: &[Matcher], range: (i64, i64)) -> Result<Option<Self>, Error> {
-        let index = shared.cache.index(block)?;
+        let index = shared.cache.index_for(block, matchers)?;
         let positions = index.select(matchers, range);
         if positions.is_empty() {
             return Ok(None);

@@ -56,7 +56,7 @@ impl Snapshot {
         };
         let mut infos: BTreeMap<Arc<LabelSet>, SeriesInfo> = BTreeMap::new();
         for block in &blocks {
-            let index = self.storage.shared.cache.index(block)?;
+            let index = self.storage.shared.cache.index_for(block, matchers)?;
             for position in index.select(matchers, (oldest, i64::MAX)) {
                 let labels = Arc::new(index.labels(position));
                 let place = index.place(position);
