@@ -107,13 +107,17 @@ enum Data {
 #[derive(Debug, Deserialize)]
 struct VectorItem {
     metric: Labels,
-    value: (f64, String),
+    value: Option<(f64, String)>,
+    histogram: Option<(f64, Value)>,
 }
 
 #[derive(Debug, Deserialize)]
 struct MatrixItem {
     metric: Labels,
+    #[serde(default)]
     values: Vec<(f64, String)>,
+    #[serde(default)]
+    histograms: Vec<(f64, Value)>,
 }
 
 type Labels = std::collections::BTreeMap<String, String>;
@@ -146,14 +150,35 @@ fn ask_directory(data_dir: &Path, parameters: Vec<(String, String)>) -> anyhow::
     answer_offline(&storage.snapshot(), &Parameters::new(parameters)).map_err(|error| anyhow!(error))
 }
 
-/// One row per sample: its time, all labels of the answer as columns, the value.
+/// Samples in the order of time, native histograms as the JSON that they came in; and whether there are any.
+fn samples(numbers: Vec<(f64, String)>, histograms: Vec<(f64, Value)>) -> (Vec<(f64, String)>, bool) {
+    let has_histograms = !histograms.is_empty();
+    let texts = histograms.into_iter().map(|(time, histogram)| (time, histogram.to_string()));
+    let mut all: Vec<(f64, String)> = numbers.into_iter().chain(texts).collect();
+    all.sort_by(|left, right| left.0.total_cmp(&right.0));
+    (all, has_histograms)
+}
+
+/// One row per sample: its time, all labels of the answer as columns, the value, which is a text where there are native histograms.
 fn table(data: Data) -> anyhow::Result<QueryResult> {
     let single = |sample: (f64, String)| vec![(Labels::new(), vec![sample])];
-    let (series, is_text) = match data {
-        Data::Scalar(sample) => (single(sample), false),
-        Data::String(sample) => (single(sample), true),
-        Data::Vector(items) => (items.into_iter().map(|item| (item.metric, vec![item.value])).collect(), false),
-        Data::Matrix(items) => (items.into_iter().map(|item| (item.metric, item.values)).collect(), false),
+    let mut is_text = false;
+    let mut of_series = |metric: Labels, numbers: Vec<(f64, String)>, histograms: Vec<(f64, Value)>| {
+        let (samples, has_histograms) = samples(numbers, histograms);
+        is_text |= has_histograms;
+        (metric, samples)
+    };
+    let series: Vec<(Labels, Vec<(f64, String)>)> = match data {
+        Data::Scalar(sample) => single(sample),
+        Data::String(sample) => {
+            is_text = true;
+            single(sample)
+        }
+        Data::Vector(items) => {
+            let items = items.into_iter();
+            items.map(|item| of_series(item.metric, item.value.into_iter().collect(), item.histogram.into_iter().collect())).collect()
+        }
+        Data::Matrix(items) => items.into_iter().map(|item| of_series(item.metric, item.values, item.histograms)).collect(),
     };
     let names: BTreeSet<String> = series.iter().flat_map(|(labels, _)| labels.keys().cloned()).collect();
     let rows: Vec<(&Labels, &(f64, String))> =
@@ -195,6 +220,11 @@ mod tests {
         let rows = "1970-01-01T00:00:01.500Z,up,a,,1\n1970-01-01T00:00:02.000Z,up,a,,+Inf\n1970-01-01T00:00:01.500Z,,,x,NaN\n";
         assert_eq!(csv(matrix).replace("\r\n", "\n"), format!("ts,__name__,job,zone,value\n{rows}"));
         assert!(csv(r#"{"resultType":"vector","result":[]}"#).starts_with("ts,value"));
+        let mixed = r#"{"resultType":"matrix","result":[
+            {"metric":{},"values":[[2,"1"]],"histograms":[[1,{"count":"3","sum":"NaN","buckets":[[0,"1","2","3"]]}]]}]}"#;
+        let histogram = r#""{""buckets"":[[0,""1"",""2"",""3""]],""count"":""3"",""sum"":""NaN""}""#;
+        let rows = format!("1970-01-01T00:00:01Z,{histogram}\n1970-01-01T00:00:02Z,1\n");
+        assert_eq!(csv(mixed).replace("\r\n", "\n"), format!("ts,value\n{rows}"));
         assert!(csv(r#"{"resultType":"scalar","result":[4,"2"]}"#).contains("1970-01-01T00:00:04.000Z,2"));
         assert!(csv(r#"{"resultType":"string","result":[4,"two"]}"#).contains("1970-01-01T00:00:04.000Z,two"));
     }

@@ -161,7 +161,8 @@ async function askRange(signal) {
   const step = Math.max(1, Math.ceil((end - start) / POINTS));
   const parameters = [["query", state.expr], ["start", start], ["end", end], ["step", step], ["limit", MAX_SERIES]];
   const { data, warnings, infos } = await askWithNotes("api/v1/query_range", parameters.map(([name, value]) => [name, String(value)]), signal);
-  const series = data.result.map(({ metric, values }) => ({
+  // A native histogram is no point of a line; its count and quantiles are.
+  const series = data.result.filter(({ values }) => values).map(({ metric, values }) => ({
     name: seriesName(metric),
     points: values.map(([time, value]) => [time, Number(value.replace("Inf", "Infinity"))]),
   }));
@@ -172,12 +173,22 @@ function seriesName({ __name__: name = "", ...labels }) {
   return Object.keys(labels).length > 0 || !name ? name + labelText(labels) : name;
 }
 
+/** Count and sum of a native histogram, and its buckets. */
+function histogramText({ count, sum, buckets = [] }) {
+  const bucket = ([bounds, lower, upper, count]) => `${"([(["[bounds]}${lower}, ${upper}${"]))]"[bounds]}: ${count}`;
+  return [`count ${count}, sum ${sum}`, ...buckets.map(bucket)].join("\n");
+}
+
 function table({ resultType, result }) {
   const rows = {
     scalar: () => [["scalar", result[1]]],
     string: () => [["string", result[1]]],
-    vector: () => result.map(({ metric, value }) => [seriesName(metric), value[1]]),
-    matrix: () => result.map(({ metric, values }) => [seriesName(metric), values.map(([time, value]) => `${value} @${time}`).join("\n")]),
+    vector: () => result.map(({ metric, value, histogram }) => [seriesName(metric), value ? value[1] : histogramText(histogram[1])]),
+    matrix: () => result.map(({ metric, values = [], histograms = [] }) => {
+      const samples = [...values, ...histograms.map(([time, histogram]) => [time, histogramText(histogram)])];
+      const lines = samples.sort(([left], [right]) => left - right).map(([time, value]) => `${value} @${time}`);
+      return [seriesName(metric), lines.join("\n")];
+    }),
   }[resultType]();
   const noun = { vector: "series", matrix: "series" }[resultType];
   const count = noun ? `${rows.length.toLocaleString("en")} ${noun}` : "1 value";

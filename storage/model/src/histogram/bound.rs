@@ -77,7 +77,12 @@ impl Histogram {
 /// How much finer than a power of two the finest schema is.
 const FINEST: i32 = 8;
 
-/// 2^(i/256) for each i below 256, rounded down. Prometheus has a table that is off by up to two units in the last place.
+/// By how many units in the last place Prometheus's table of bounds lies below the next number above each true bound. Answers show its digits.
+const BELOW: &[u8; 1 << FINEST] =
+    b"10100111101110111122101211111122011111111111112211221011101111211110101111221122101100111011101011110000112210211121101111221122\
+    11111123112211221122212222222233111111101122112221321121223222222133112222323232323332434344334422222232213321322233213233433244";
+
+/// 2^(i/256) for each i below 256, as in that table.
 static FRACTIONS: LazyLock<[f64; 1 << FINEST]> = LazyLock::new(|| {
     // Fixed-point numbers with 62 binary digits after the point, so that their products fit. `exp2` differs between platforms.
     const ONE: u128 = 1 << 62;
@@ -91,7 +96,8 @@ static FRACTIONS: LazyLock<[f64; 1 << FINEST]> = LazyLock::new(|| {
         let factors = roots.iter().enumerate().filter(|(place, _)| index >> (FINEST as usize - 1 - place) & 1 == 1);
         let product = factors.fold(ONE, |product, (_, root)| (product * root) >> 62);
         // 53 digits are what a double has.
-        (product >> 10) as f64 / (ONE >> 10) as f64
+        let units = (product >> 10) + 1 - u128::from(BELOW[index] - b'0');
+        units as f64 / (ONE >> 10) as f64
     })
 });
 

@@ -47,12 +47,19 @@ pub(super) fn print_value(data: &Value, format: Format, output: &mut Output) -> 
         Some("string") => result[1].as_str().unwrap_or_default().to_owned(),
         Some("matrix") => {
             let series = list().map(|series| {
-                let samples = series["values"].as_array().into_iter().flatten();
-                format!("{} =>\n{}", metric(series), samples.map(sample).collect::<Vec<_>>().join("\n"))
+                let of = |key: &str| series[key].as_array().into_iter().flatten();
+                let samples = of("values").map(sample).chain(of("histograms").map(histogram_sample));
+                format!("{} =>\n{}", metric(series), samples.collect::<Vec<_>>().join("\n"))
             });
             series.collect::<Vec<_>>().join("\n")
         }
-        _ => list().map(|element| format!("{} => {}", metric(element), sample(&element["value"]))).collect::<Vec<_>>().join("\n"),
+        _ => {
+            let text = |element: &Value| match &element["histogram"] {
+                Value::Null => sample(&element["value"]),
+                histogram => histogram_sample(histogram),
+            };
+            list().map(|element| format!("{} => {}", metric(element), text(element))).collect::<Vec<_>>().join("\n")
+        }
     };
     writeln!(output, "{text}")?;
     Ok(())
@@ -85,6 +92,22 @@ fn metric(element: &Value) -> String {
 
 fn sample(pair: &Value) -> String {
     format!("{} @[{}]", value(&pair[1]), time(&pair[0]))
+}
+
+/// A native histogram as Prometheus's client library prints it (common 0.66).
+fn histogram_sample(pair: &Value) -> String {
+    let number = |value: &Value| value.as_str().unwrap_or_default().parse::<f64>().unwrap_or(f64::NAN);
+    let buckets = pair[1]["buckets"].as_array().into_iter().flatten().map(|bucket| {
+        let (open, close) = match bucket[0].as_i64() {
+            Some(0) => ('(', ']'),
+            Some(1) => ('[', ')'),
+            Some(3) => ('[', ']'),
+            _ => ('(', ')'),
+        };
+        format!("{open}{},{}{close}:{}", value(&bucket[1]), value(&bucket[2]), value(&bucket[3]))
+    });
+    let (count, sum, buckets) = (number(&pair[1]["count"]), number(&pair[1]["sum"]), buckets.collect::<Vec<_>>().join(" "));
+    format!("Count: {count:.6}, Sum: {sum:.6}, Buckets: [{buckets}] @[{}]", time(&pair[0]))
 }
 
 fn value(text: &Value) -> String {
