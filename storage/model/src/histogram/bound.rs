@@ -77,7 +77,7 @@ impl Histogram {
 /// How much finer than a power of two the finest schema is.
 const FINEST: i32 = 8;
 
-/// By how many units in the last place Prometheus's table of bounds lies below the next number above each true bound. Answers show its digits.
+/// By how many units in the last place Prometheus's table lies below the next number above each true bound: answers show its digits.
 const BELOW: &[u8; 1 << FINEST] =
     b"10100111101110111122101211111122011111111111112211221011101111211110101111221122101100111011101011110000112210211121101111221122\
     11111123112211221122212222222233111111101122112221321121223222222133112222323232323332434344334422222232213321322233213233433244";

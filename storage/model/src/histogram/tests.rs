@@ -1,3 +1,5 @@
+//! What Prometheus says of the same histograms: bounds, sums, resets, and what is none.
+
 use super::*;
 
 fn buckets(first: i32, counts: &[f64]) -> Vec<Bucket> {
