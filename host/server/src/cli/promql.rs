@@ -222,8 +222,8 @@ mod tests {
         assert!(csv(r#"{"resultType":"vector","result":[]}"#).starts_with("ts,value"));
         let mixed = r#"{"resultType":"matrix","result":[
             {"metric":{},"values":[[2,"1"]],"histograms":[[1,{"count":"3","sum":"NaN","buckets":[[0,"1","2","3"]]}]]}]}"#;
-        let histogram = r#""{""buckets"":[[0,""1"",""2"",""3""]],""count"":""3"",""sum"":""NaN""}""#;
-        let rows = format!("1970-01-01T00:00:01Z,{histogram}\n1970-01-01T00:00:02Z,1\n");
+        let histogram = r#""{""count"":""3"",""sum"":""NaN"",""buckets"":[[0,""1"",""2"",""3""]]}""#;
+        let rows = format!("1970-01-01T00:00:01.000Z,{histogram}\n1970-01-01T00:00:02.000Z,1\n");
         assert_eq!(csv(mixed).replace("\r\n", "\n"), format!("ts,value\n{rows}"));
         assert!(csv(r#"{"resultType":"scalar","result":[4,"2"]}"#).contains("1970-01-01T00:00:04.000Z,2"));
         assert!(csv(r#"{"resultType":"string","result":[4,"two"]}"#).contains("1970-01-01T00:00:04.000Z,two"));
