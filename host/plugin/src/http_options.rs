@@ -94,13 +94,13 @@ pub struct HttpTls {
     pub forbids_tls13: bool,
 }
 
-/// A proxy that speaks HTTP (`http://`) or SOCKS 5 (`socks5://`, `socks5h://`).
+/// A proxy that speaks HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HttpProxy {
     /// Where it is; may hold a user and a password.
     pub url: Secret,
     /// Hosts that are reached without it: names with all below them, addresses, networks, `*`.
     pub excepted: Vec<String>,
-    /// Headers for a proxy that speaks HTTP, when it opens a tunnel.
+    /// Headers for the proxy when it opens a tunnel.
     pub headers: Vec<(String, Secret)>,
 }

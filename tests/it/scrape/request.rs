@@ -185,59 +185,6 @@ scrape_configs:
     assert_eq!(host.value("SELECT DISTINCT asked FROM metrics.m WHERE job = 'plain'").unwrap(), "http://nowhere.invalid:81/metrics");
 }
 
-/// A SOCKS 5 proxy that asks for a password and takes names (RFC 1928, RFC 1929); whatever the name is, it leads to loopback.
-fn socks_proxy() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || pass_socks(stream).ok());
-        }
-    });
-    address
-}
-
-fn pass_socks(mut client: TcpStream) -> std::io::Result<()> {
-    fn take(client: &mut TcpStream, count: usize) -> std::io::Result<Vec<u8>> {
-        let mut bytes = vec![0; count];
-        client.read_exact(&mut bytes).map(|()| bytes)
-    }
-    let methods = take(&mut client, 2)?[1];
-    take(&mut client, methods.into())?;
-    client.write_all(&[5, 2])?;
-    let user_length = take(&mut client, 2)?[1];
-    let user = take(&mut client, user_length.into())?;
-    let password_length = take(&mut client, 1)?[0];
-    let password = take(&mut client, password_length.into())?;
-    let is_known = user == b"proxy" && password == b"p w";
-    client.write_all(&[1, u8::from(!is_known)])?;
-    let request = take(&mut client, 5)?;
-    assert_eq!(request[..4], [5, 1, 0, 3], "a connection to a name");
-    take(&mut client, request[4].into())?;
-    let port = take(&mut client, 2)?;
-    let mut server = TcpStream::connect(("127.0.0.1", u16::from_be_bytes([port[0], port[1]])))?;
-    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0])?;
-    let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
-    std::thread::spawn(move || std::io::copy(&mut from_client, &mut to_server).ok());
-    std::io::copy(&mut server, &mut client).map(drop)
-}
-
-#[test]
-fn a_socks_proxy_opens_tunnels_to_names() {
-    let (proxy, target) = (socks_proxy(), Target::page(PAGE));
-    let port = target.address().rsplit(':').next().unwrap().to_owned();
-    let job = |name: &str, password: &str| {
-        format!(
-            "- {{job_name: {name}, proxy_url: 'socks5://proxy:{password}@{proxy}', static_configs: [{{targets: ['there.invalid:{port}']}}]}}\n"
-        )
-    };
-    let config = format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{}{}", job("known", "p%20w"), job("unknown", "x"));
-    let host = Host::with_config(&config);
-    host.wait_for_count("SELECT count(*) FROM metrics.m WHERE job = 'known'", 1, PATIENCE);
-    assert!(target.last_head().contains(&format!("host: there.invalid:{port}\r\n")), "{}", target.last_head());
-    host.wait_for_count("SELECT count(*) FROM scrapes WHERE job = 'unknown' AND error LIKE '%through the proxy%'", 1, PATIENCE);
-}
-
 #[test]
 fn a_target_answers_in_the_format_that_it_likes() {
     let openmetrics = Target::replying(|_| {

@@ -273,7 +273,7 @@ scrape_configs:
             cepmon.yml:6:17: basic_auth is given already; one of the two is to go
               6 |   bearer_token: t
                 |                 ^
-            cepmon.yml:7:14: the way to a proxy cannot be encrypted here; wanted http://host:port or socks5://host:port
+            cepmon.yml:7:14: only proxies that speak plain HTTP are served: http://host:port
               7 |   proxy_url: https://p
                 |              ^
             cepmon.yml:8:15: a certificate of this client needs both cert and key (or their files)

@@ -69,7 +69,7 @@ impl Origin {
 
     /// Whether the request goes to a proxy that passes it on, rather than through a tunnel.
     pub(crate) fn asks_proxy(&self) -> bool {
-        self.proxy.as_ref().is_some_and(Proxy::takes_requests) && self.tls.is_none()
+        self.proxy.is_some() && self.tls.is_none()
     }
 
     /// What such a proxy wants to see.
@@ -122,8 +122,8 @@ impl Pool {
                 if let Some((ip, why)) = refused {
                     return Err(Failure::Denied(format!("\"{}\": {ip} is {why}", host_port(&origin.host, origin.port))));
                 }
-                let tunnel = (!origin.asks_proxy()).then_some((origin.host.as_str(), origin.port));
-                proxy.connect(tunnel, deadline).await?
+                let tunnel = origin.tls.as_ref().map(|_| host_port(&origin.host, origin.port));
+                proxy.connect(tunnel.as_deref(), deadline).await?
             }
         };
         (phases.resolve_ns, phases.connect_ns) = (nanos(connected.resolve), nanos(connected.connect));

@@ -1,5 +1,4 @@
-//! A proxy between the host and a target. One that speaks HTTP opens a tunnel for https and takes absolute addresses for http; one that
-//! speaks SOCKS 5 opens a tunnel for everything, and resolves the names. Its own address is the operator's word, so it
+//! A proxy between the host and a target: a tunnel for https, absolute addresses for http. Its own address is the operator's word, so it
 //! may lie anywhere.
 
 use std::net::IpAddr;
@@ -7,29 +6,22 @@ use std::time::Instant;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use cepmon_model::Secret;
 use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue, PROXY_AUTHORIZATION};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_socks::tcp::Socks5Stream;
 use url::Url;
 
 use super::MAX_HEADER_BYTES;
 use crate::abi::wit::types::{Error, IpFamily};
-use crate::capability::network::address::{Reach, host_port};
+use crate::capability::network::address::Reach;
 use crate::capability::network::connect::{Connected, Failure, connect};
 use crate::http_options::HttpProxy;
-
-/// Where SOCKS proxies listen.
-const SOCKS_PORT: u16 = 1080;
 
 /// A proxy, ready to be used.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Proxy {
     host: String,
     port: u16,
-    /// User and password of a SOCKS proxy; empty = none are asked for.
-    socks: Option<(String, Secret)>,
     /// `Proxy-Authorization`, if its address holds a user.
     authorization: Option<HeaderValue>,
     /// For the request that opens a tunnel.
@@ -41,10 +33,9 @@ impl Proxy {
         let wrong = || "the proxy's address or headers cannot be used".to_owned();
         let url = Url::parse(options.url.reveal()).map_err(|_| wrong())?;
         let host = url.host_str().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
-        let port = url.port_or_known_default().unwrap_or(SOCKS_PORT);
-        let (user, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
-        let authorization = (!user.is_empty()).then(|| {
-            let user = format!("{user}:{password}");
+        let port = url.port_or_known_default().ok_or_else(wrong)?;
+        let authorization = (!url.username().is_empty()).then(|| {
+            let user = format!("{}:{}", decoded(url.username()), decoded(url.password().unwrap_or_default()));
             secret_value(&format!("Basic {}", BASE64_STANDARD.encode(user)))
         });
         let authorization = authorization.transpose().map_err(|()| wrong())?;
@@ -52,13 +43,7 @@ impl Proxy {
             .headers
             .iter()
             .map(|(name, value)| Ok((HeaderName::from_bytes(name.as_bytes()).map_err(|_| ())?, secret_value(value.reveal())?)));
-        let socks = matches!(url.scheme(), "socks5" | "socks5h").then(|| (user, Secret::new(&password)));
-        Ok(Self { host, port, socks, authorization, headers: headers.collect::<Result<_, ()>>().map_err(|()| wrong())? })
-    }
-
-    /// Whether it passes requests of http on itself, rather than opening a tunnel for them.
-    pub(crate) fn takes_requests(&self) -> bool {
-        self.socks.is_none()
+        Ok(Self { host, port, authorization, headers: headers.collect::<Result<_, ()>>().map_err(|()| wrong())? })
     }
 
     /// Headers of a request that the proxy passes on.
@@ -68,21 +53,11 @@ impl Proxy {
         }
     }
 
-    /// A connection to the proxy, or through it to a host.
-    pub(crate) async fn connect(&self, tunnel: Option<(&str, u16)>, deadline: Instant) -> Result<Connected, Failure> {
-        let connected = connect(&self.host, self.port, IpFamily::Any, Reach::SYSTEM, deadline).await?;
-        let Some((host, port)) = tunnel else { return Ok(connected) };
-        let opened = match &self.socks {
-            Some((user, password)) => open_socks_tunnel(connected, (host, port), user, password.reveal()).await,
-            None => self.open_tunnel(connected, &host_port(host, port)).await,
-        };
-        opened.map_err(|problem| {
-            let place = host_port(host, port);
-            Failure::Guest(Error::Unreachable(format!("cannot reach \"{place}\" through the proxy: {problem}")))
-        })
-    }
-
-    async fn open_tunnel(&self, mut connected: Connected, tunnel: &str) -> Result<Connected, String> {
+    /// A connection to the proxy, or through it to `tunnel` (`host:port`).
+    pub(crate) async fn connect(&self, tunnel: Option<&str>, deadline: Instant) -> Result<Connected, Failure> {
+        let mut connected = connect(&self.host, self.port, IpFamily::Any, Reach::SYSTEM, deadline).await?;
+        let Some(tunnel) = tunnel else { return Ok(connected) };
+        let fail = |problem: String| Failure::Guest(Error::Unreachable(format!("cannot reach \"{tunnel}\" through the proxy: {problem}")));
         let mut request = format!("CONNECT {tunnel} HTTP/1.1\r\nHost: {tunnel}\r\n").into_bytes();
         let authorization = self.authorization.iter().map(|value| (&PROXY_AUTHORIZATION, value));
         for (name, value) in authorization.chain(self.headers.iter().map(|(name, value)| (name, value))) {
@@ -92,31 +67,20 @@ impl Proxy {
             request.extend_from_slice(b"\r\n");
         }
         request.extend_from_slice(b"\r\n");
-        connected.stream.write_all(&request).await.map_err(|error| error.to_string())?;
+        connected.stream.write_all(&request).await.map_err(|error| fail(error.to_string()))?;
         let mut answer = Vec::new();
         // Byte by byte, for what follows belongs to the tunnel; it is once per connection.
         while !answer.ends_with(b"\r\n\r\n") {
-            let byte = connected.stream.read_u8().await.map_err(|error| error.to_string())?;
+            let byte = connected.stream.read_u8().await.map_err(|error| fail(error.to_string()))?;
             answer.push(byte);
             if answer.len() > MAX_HEADER_BYTES {
-                return Err("its answer never ends".to_owned());
+                return Err(fail("its answer never ends".to_owned()));
             }
         }
         let answer = String::from_utf8_lossy(&answer);
         let status = answer.split(' ').nth(1).unwrap_or_default();
-        if status.starts_with('2') { Ok(connected) } else { Err(format!("it answered with status {status}")) }
+        if status.starts_with('2') { Ok(connected) } else { Err(fail(format!("it answered with status {status}"))) }
     }
-}
-
-async fn open_socks_tunnel(connected: Connected, target: (&str, u16), user: &str, password: &str) -> Result<Connected, String> {
-    let Connected { stream, remote, resolve, connect } = connected;
-    let opened = if user.is_empty() {
-        Socks5Stream::connect_with_socket(stream, target).await
-    } else {
-        Socks5Stream::connect_with_password_and_socket(stream, target, user, password).await
-    };
-    let stream = opened.map_err(|error| error.to_string())?.into_inner();
-    Ok(Connected { stream, remote, resolve, connect })
 }
 
 impl HttpProxy {
@@ -159,6 +123,8 @@ fn secret_value(text: &str) -> Result<HeaderValue, ()> {
 
 #[cfg(test)]
 mod tests {
+    use cepmon_model::Secret;
+
     use super::*;
 
     #[test]

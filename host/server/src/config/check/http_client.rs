@@ -188,12 +188,11 @@ impl Checker<'_> {
         }
         let url = url?;
         match Url::parse(url) {
-            Ok(parsed) if matches!(parsed.scheme(), "http" | "socks5" | "socks5h") && parsed.has_host() => {}
-            Ok(parsed) if parsed.scheme() == "https" => {
-                let message = "the way to a proxy cannot be encrypted here; wanted http://host:port or socks5://host:port";
-                self.problem(&join(path, "proxy_url"), message);
+            Ok(parsed) if parsed.scheme() == "http" && parsed.has_host() => {}
+            Ok(parsed) if parsed.scheme() == "https" || parsed.scheme().starts_with("socks") => {
+                self.problem(&join(path, "proxy_url"), "only proxies that speak plain HTTP are served: http://host:port");
             }
-            _ => self.problem(&join(path, "proxy_url"), &format!("\"{url}\" is no address; wanted http://host:port or socks5://host:port")),
+            _ => self.problem(&join(path, "proxy_url"), &format!("\"{url}\" is no address; wanted http://host:port")),
         }
         let excepted = section.no_proxy.iter().flat_map(|hosts| hosts.split(',')).map(str::trim).filter(|host| !host.is_empty());
         let headers =
