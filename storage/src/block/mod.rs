@@ -11,6 +11,7 @@ pub(crate) mod checksum;
 pub(crate) mod block_file;
 pub(crate) mod file;
 pub(crate) mod samples;
+pub(crate) mod pages;
 mod value_columns;
 pub(crate) mod sample_reader;
 pub(crate) mod series;

@@ -12,6 +12,7 @@ use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
 use super::block_file::BlockFile;
 use super::file::read_footer;
+use super::pages::{Page, add_rows, pages};
 use super::series::{BATCH_ROWS, RowPlace, SeriesRow};
 use crate::Error;
 
@@ -71,28 +72,15 @@ fn rows_around(footer: &ArrowReaderMetadata, metric: &str) -> Option<Vec<Range<u
     let metadata = footer.metadata();
     let columns = metadata.file_metadata().schema_descr().columns();
     let column = columns.iter().position(|column| column.name() == "metric")?;
-    let (indexes, offsets) = (metadata.column_index()?, metadata.offset_index()?);
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut group_start = 0;
-    for (number, group) in metadata.row_groups().iter().enumerate() {
-        let group_end = group_start + usize::try_from(group.num_rows()).ok()?;
-        let ColumnIndexMetaData::BYTE_ARRAY(index) = indexes.get(number)?.get(column)? else { return None };
-        let locations = offsets.get(number)?.get(column)?.page_locations();
-        for (page, location) in locations.iter().enumerate() {
-            let start = group_start + usize::try_from(location.first_row_index).ok()?;
-            let next = locations.get(page + 1).map(|next| usize::try_from(next.first_row_index));
-            let end = next.transpose().ok()?.map_or(group_end, |next| group_start + next);
-            // A long name's bound is cut in the index, to one that is still a bound.
-            let is_above = index.min_value(page).is_some_and(|least| least > metric.as_bytes());
-            let is_below = index.max_value(page).is_some_and(|most| most < metric.as_bytes());
-            if !is_above && !is_below {
-                match ranges.last_mut() {
-                    Some(last) if last.end == start => last.end = end,
-                    _ => ranges.push(start..end),
-                }
-            }
+    let mut ranges = Vec::new();
+    for Page { index, number, rows } in pages(metadata, column)? {
+        let ColumnIndexMetaData::BYTE_ARRAY(index) = index else { return None };
+        // A long name's bound is cut in the index, to one that is still a bound.
+        let is_above = index.min_value(number).is_some_and(|least| least > metric.as_bytes());
+        let is_below = index.max_value(number).is_some_and(|most| most < metric.as_bytes());
+        if !is_above && !is_below {
+            add_rows(&mut ranges, rows);
         }
-        group_start = group_end;
     }
     Some(ranges)
 }

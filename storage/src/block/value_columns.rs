@@ -6,6 +6,8 @@ use std::ops::Range;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::column_index::ColumnIndexMetaData;
 
+use super::pages::{Page, pages};
+
 /// What must be read for the values of some rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ValueColumns {
@@ -25,8 +27,8 @@ impl ValueColumns {
         let position = |name: &str| names.iter().position(|found| found == name);
         let (Some(integers), Some(scales), Some(floats)) = (position("v_int"), position("scale"), position("v_f64")) else { return ALL };
         let has_values = |column: usize| {
-            let pages = pages(metadata, column, ranges)?;
-            Some(pages.into_iter().any(|(index, page)| !index.is_null_page(page)))
+            let pages = pages_with(metadata, column, ranges)?;
+            Some(pages.iter().any(|page| !page.index.is_null_page(page.number)))
         };
         let (Some(has_integers), Some(has_floats)) = (has_values(integers), has_values(floats)) else { return ALL };
         Self { has_integers, scale: one_scale(metadata, scales, ranges), has_floats }
@@ -35,12 +37,12 @@ impl ValueColumns {
 
 fn one_scale(metadata: &ParquetMetaData, column: usize, ranges: &[Range<usize>]) -> Option<i8> {
     let mut scale = None;
-    for (index, page) in pages(metadata, column, ranges)? {
-        if index.is_null_page(page) {
+    for Page { index, number, .. } in pages_with(metadata, column, ranges)? {
+        if index.is_null_page(number) {
             continue;
         }
         let ColumnIndexMetaData::INT32(index) = index else { return None };
-        let (least, most) = (*index.min_value(page)?, *index.max_value(page)?);
+        let (least, most) = (*index.min_value(number)?, *index.max_value(number)?);
         if least != most || scale.is_some_and(|scale| scale != least) {
             return None;
         }
@@ -49,29 +51,13 @@ fn one_scale(metadata: &ParquetMetaData, column: usize, ranges: &[Range<usize>])
     i8::try_from(scale?).ok()
 }
 
-/// The pages of a column that hold some rows; `None` if the file does not say.
-fn pages<'a>(metadata: &'a ParquetMetaData, column: usize, ranges: &[Range<usize>]) -> Option<Vec<(&'a ColumnIndexMetaData, usize)>> {
-    let (indexes, offsets) = (metadata.column_index()?, metadata.offset_index()?);
-    let mut pages = Vec::new();
-    let mut group_start = 0;
-    for (number, group) in metadata.row_groups().iter().enumerate() {
-        let group_end = group_start + usize::try_from(group.num_rows()).ok()?;
-        let index = indexes.get(number)?.get(column)?;
-        if matches!(index, ColumnIndexMetaData::NONE) {
-            return None;
-        }
-        let locations = offsets.get(number)?.get(column)?.page_locations();
-        let starts = locations.iter().map(|location| usize::try_from(location.first_row_index).ok().map(|row| group_start + row));
-        let starts = starts.collect::<Option<Vec<usize>>>()?;
-        for (page, start) in starts.iter().enumerate() {
-            let end = starts.get(page + 1).copied().unwrap_or(group_end);
-            let next = ranges.partition_point(|range| range.end <= *start);
-            if ranges.get(next).is_some_and(|range| range.start < end) {
-                pages.push((index, page));
-            }
-        }
-        group_start = group_end;
-    }
+/// The pages of a column that hold some of these rows; `None` if the file does not say.
+fn pages_with<'a>(metadata: &'a ParquetMetaData, column: usize, ranges: &[Range<usize>]) -> Option<Vec<Page<'a>>> {
+    let mut pages = pages(metadata, column)?;
+    pages.retain(|page| {
+        let next = ranges.partition_point(|range| range.end <= page.rows.start);
+        ranges.get(next).is_some_and(|range| range.start < page.rows.end)
+    });
     Some(pages)
 }
 

@@ -1,6 +1,5 @@
 //! Log entries over blocks and head: batch by batch, one decoded batch per block in memory.
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringBuilder};
@@ -17,6 +16,7 @@ use crate::block::Block;
 use crate::block::cache::Footer;
 use crate::block::logs::{LogColumn, schema_of, to_columns};
 use crate::block::map::{append_labels, label_map_builder, map_entries};
+use crate::block::pages::add_rows;
 use crate::block::schema::PROMOTED_PREFIX;
 use crate::dir::manifest::BlockKind;
 use crate::head::logs::{LogRows, RowAddress};
@@ -79,15 +79,12 @@ fn matches_all(stream: &LabelSet, matchers: &[Matcher]) -> bool {
 fn open_block(shared: &Shared, block: Arc<Block>, matchers: &[Matcher], columns: &[LogColumn]) -> Result<Option<Source>, Error> {
     let footer = shared.cache.footer(&block)?;
     let Some(summary) = &footer.logs else { return Ok(None) };
-    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let mut ranges = Vec::new();
     let mut row = 0;
     for (stream, rows) in &summary.streams {
         let end = row + *rows as usize;
         if matches_all(stream, matchers) {
-            match ranges.last_mut() {
-                Some(last) if last.end == row => last.end = end,
-                _ => ranges.push(row..end),
-            }
+            add_rows(&mut ranges, row..end);
         }
         row = end;
     }

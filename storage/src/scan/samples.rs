@@ -8,6 +8,7 @@ use cepmon_model::{LabelSet, Matcher, SeriesId};
 use super::{SampleScan, SeriesSamples};
 use crate::Error;
 use crate::block::Block;
+use crate::block::pages::add_rows;
 use crate::block::sample_reader::SampleReader;
 use crate::block::series::BlockIndex;
 use crate::dir::manifest::BlockKind;
@@ -69,14 +70,11 @@ impl BlockSource {
         if positions.is_empty() {
             return Ok(None);
         }
-        let mut rows: Vec<Range<usize>> = Vec::new();
+        let mut rows = Vec::new();
         for &position in &positions {
             let place = index.place(position);
             let (start, end) = (place.first_row as usize, place.first_row.saturating_add(place.rows) as usize);
-            match rows.last_mut() {
-                Some(last) if last.end == start => last.end = end,
-                _ => rows.push(start..end),
-            }
+            add_rows(&mut rows, start..end);
         }
         let reader = SampleReader::open(&shared.cache, block, rows)?;
         let mut source = Self { index, reader, positions: positions.into_iter(), next: None };
